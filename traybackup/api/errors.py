@@ -1,0 +1,378 @@
+"""The error tree: what can go wrong, without a sentence of prose.
+
+::
+
+    TraybackupError                  code, exit_code, retry, params
+    ├── StoreError                   the only family a Store may raise; ends the run
+    │   ├── NotFound                 no object of that name
+    │   ├── AlreadyExists            put without overwrite, and the name is taken
+    │   ├── InvalidName              not a legal object name
+    │   ├── PlaceMissing             the folder or drive is not there
+    │   ├── PlaceGone                it was there and vanished during the run
+    │   ├── PlaceSwapped             another drive answers at the same path
+    │   ├── StoreFull                no room left
+    │   ├── StoreReadOnly            write-protected or remounted read-only
+    │   ├── AccessDenied             no right to read or write
+    │   ├── StoreDamaged             what was read is not what was written
+    │   ├── Offline                  no connection, time-out, a server's 5xx
+    │   ├── RateLimited              asked to slow down, with the time to wait
+    │   ├── SignInNeeded             the sign-in has expired or was revoked
+    │   └── StoreFailed              any other failure of the place, with the system's words
+    ├── RepositoryError
+    │   ├── NoRepository             (10)
+    │   ├── RepositoryExists         create where one is already
+    │   ├── RepositoryLocked         (11)
+    │   ├── WrongPassword            (12)
+    │   ├── RepositoryDamaged        an object fails its hash, seal or grammar
+    │   ├── RepositoryTooNew         a format version this program does not know
+    │   ├── LockLost                 our lock was removed or could not be refreshed
+    │   ├── NoSuchSnapshot           no snapshot matches
+    │   ├── AmbiguousSnapshot        more than one does
+    │   ├── NoSuchKey                no key matches
+    │   ├── KeyInUse                 the key that opened the repository cannot be removed
+    │   └── PruneRefused             a doubt: nothing was deleted
+    ├── SourceError                  never raised for the destination
+    │   ├── SourceMissing            a path to save is not there
+    │   ├── SourceEmpty              it had content last time and has none now
+    │   └── SourceUnreadable         one item: recorded, the run becomes PARTIAL
+    └── RestoreError
+        ├── TargetUnusable           the folder to restore into cannot take it
+        └── RestoreIncomplete        (3) some files could not be brought back
+    Cancelled                        not an error: somebody asked to stop (130)
+
+Every class carries ``code`` (the key of its texts in the catalogues), ``exit_code`` (restic's where restic has one) and
+``retry``: whether trying again can help. Parameters are dataclass fields, so that a text can name them.
+A destination error is never a source error: see borg pull request 9853 for what happens otherwise.
+"""
+
+from dataclasses import dataclass, fields
+from enum import Enum
+from typing import ClassVar
+
+
+class Retry(Enum):
+    """Whether the same call can succeed later."""
+
+    NEVER = "never"
+    LATER = "later"
+    AFTER_OWNER_ACTS = "after-owner-acts"
+
+
+@dataclass(eq=False)
+class TraybackupError(Exception):
+    """The root of everything this program raises on purpose."""
+
+    code: ClassVar[str] = "failed"
+    exit_code: ClassVar[int] = 1
+    retry: ClassVar[Retry] = Retry.NEVER
+
+    @property
+    def params(self) -> dict[str, str | int | float | None]:
+        """The values a text about this error can name."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def __str__(self) -> str:
+        """For logs and tests; people read the catalogue's text instead."""
+        known = ", ".join(f"{k}={v!r}" for k, v in self.params.items() if v not in ("", None))
+        return f"{self.code}({known})"
+
+
+@dataclass(eq=False)
+class StoreError(TraybackupError):
+    """The destination failed. The run ends and no snapshot is written after it."""
+
+    code: ClassVar[str] = "store-failed"
+    place: str = ""
+    name: str = ""
+
+
+@dataclass(eq=False)
+class NotFound(StoreError):
+    """There is no object of that name."""
+
+    code: ClassVar[str] = "not-found"
+
+
+@dataclass(eq=False)
+class AlreadyExists(StoreError):
+    """The name is taken and overwriting was not asked for; the old content is intact."""
+
+    code: ClassVar[str] = "already-exists"
+
+
+@dataclass(eq=False)
+class InvalidName(StoreError):
+    """Not a legal object name (see `traybackup.api.store.check_name`)."""
+
+    code: ClassVar[str] = "invalid-name"
+
+
+@dataclass(eq=False)
+class PlaceMissing(StoreError):
+    """The folder or drive is not there; it is never created by us."""
+
+    code: ClassVar[str] = "place-missing"
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+
+
+@dataclass(eq=False)
+class PlaceGone(StoreError):
+    """The drive vanished during the run; what was saved before is safe."""
+
+    code: ClassVar[str] = "place-gone"
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+
+
+@dataclass(eq=False)
+class PlaceSwapped(StoreError):
+    """A different drive answers at the path; nothing was written to it."""
+
+    code: ClassVar[str] = "place-swapped"
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+
+
+@dataclass(eq=False)
+class StoreFull(StoreError):
+    """No room left. *needed* is in bytes, None if unknown."""
+
+    code: ClassVar[str] = "store-full"
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+    needed: int | None = None
+
+
+@dataclass(eq=False)
+class StoreReadOnly(StoreError):
+    """Write-protected, or set read-only by the system after a fault."""
+
+    code: ClassVar[str] = "store-read-only"
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+
+
+@dataclass(eq=False)
+class AccessDenied(StoreError):
+    """No right to do this at the destination."""
+
+    code: ClassVar[str] = "access-denied"
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+
+
+@dataclass(eq=False)
+class StoreDamaged(StoreError):
+    """What was read back differs from what was written, or a read came short."""
+
+    code: ClassVar[str] = "store-damaged"
+
+
+@dataclass(eq=False)
+class Offline(StoreError):
+    """No connection, a time-out, or a failure on the server's side."""
+
+    code: ClassVar[str] = "offline"
+    retry: ClassVar[Retry] = Retry.LATER
+
+
+@dataclass(eq=False)
+class RateLimited(StoreError):
+    """Asked to slow down. *retry_after* is in seconds, None if not said."""
+
+    code: ClassVar[str] = "rate-limited"
+    retry: ClassVar[Retry] = Retry.LATER
+    retry_after: float | None = None
+
+
+@dataclass(eq=False)
+class SignInNeeded(StoreError):
+    """The sign-in is missing, has expired or was revoked."""
+
+    code: ClassVar[str] = "sign-in-needed"
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+
+
+@dataclass(eq=False)
+class StoreFailed(StoreError):
+    """Any other failure of the place; *reason* is the operating system's or the service's own word."""
+
+    code: ClassVar[str] = "store-failed"
+    retry: ClassVar[Retry] = Retry.LATER
+    reason: str = ""
+
+
+@dataclass(eq=False)
+class RepositoryError(TraybackupError):
+    """The repository as a whole cannot be used as asked."""
+
+    code: ClassVar[str] = "repository-failed"
+
+
+@dataclass(eq=False)
+class NoRepository(RepositoryError):
+    """The place holds no repository."""
+
+    code: ClassVar[str] = "no-repository"
+    exit_code: ClassVar[int] = 10
+    place: str = ""
+
+
+@dataclass(eq=False)
+class RepositoryExists(RepositoryError):
+    """There is one already; it is never created over."""
+
+    code: ClassVar[str] = "repository-exists"
+    place: str = ""
+
+
+@dataclass(eq=False)
+class RepositoryLocked(RepositoryError):
+    """Somebody else is at work. *since* is an ISO time; *exclusive*: nobody else may even add."""
+
+    code: ClassVar[str] = "repository-locked"
+    exit_code: ClassVar[int] = 11
+    retry: ClassVar[Retry] = Retry.LATER
+    host: str = ""
+    user: str = ""
+    pid: int = 0
+    since: str = ""
+
+
+@dataclass(eq=False)
+class WrongPassword(RepositoryError):
+    """No key of the repository opens with it."""
+
+    code: ClassVar[str] = "wrong-password"
+    exit_code: ClassVar[int] = 12
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+
+
+@dataclass(eq=False)
+class RepositoryDamaged(RepositoryError):
+    """The object *id* of *kind* (config, key, index, pack, blob, tree, snapshot, lock) is not sound; *why* is a short keyword."""
+
+    code: ClassVar[str] = "repository-damaged"
+    kind: str = ""
+    id: str = ""
+    why: str = ""
+
+
+@dataclass(eq=False)
+class RepositoryTooNew(RepositoryError):
+    """Written by a newer program; reading on could lose something."""
+
+    code: ClassVar[str] = "repository-too-new"
+    version: int = 0
+
+
+@dataclass(eq=False)
+class LockLost(RepositoryError):
+    """Our lock is gone or too old to trust; nothing more is written."""
+
+    code: ClassVar[str] = "lock-lost"
+    retry: ClassVar[Retry] = Retry.LATER
+
+
+@dataclass(eq=False)
+class NoSuchSnapshot(RepositoryError):
+    """Nothing matches *wanted*."""
+
+    code: ClassVar[str] = "no-such-snapshot"
+    wanted: str = ""
+
+
+@dataclass(eq=False)
+class AmbiguousSnapshot(RepositoryError):
+    """*wanted* matches *count* snapshots."""
+
+    code: ClassVar[str] = "ambiguous-snapshot"
+    wanted: str = ""
+    count: int = 0
+
+
+@dataclass(eq=False)
+class NoSuchKey(RepositoryError):
+    """No single key matches *wanted*."""
+
+    code: ClassVar[str] = "no-such-key"
+    wanted: str = ""
+
+
+@dataclass(eq=False)
+class KeyInUse(RepositoryError):
+    """The key that opened the repository cannot remove itself: the last way in would be lost."""
+
+    code: ClassVar[str] = "key-in-use"
+    id: str = ""
+
+
+@dataclass(eq=False)
+class PruneRefused(RepositoryError):
+    """Something does not add up, so nothing was deleted. *why* is a short keyword, *what* an object's name."""
+
+    code: ClassVar[str] = "prune-refused"
+    why: str = ""
+    what: str = ""
+
+
+@dataclass(eq=False)
+class SourceError(TraybackupError):
+    """What should be saved cannot be read."""
+
+    code: ClassVar[str] = "source-failed"
+    path: str = ""
+
+
+@dataclass(eq=False)
+class SourceMissing(SourceError):
+    """The path is not there: no snapshot is written, so that retention cannot push out the good ones."""
+
+    code: ClassVar[str] = "source-missing"
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+
+
+@dataclass(eq=False)
+class SourceEmpty(SourceError):
+    """The path held something at the last backup and is empty now: no snapshot is written."""
+
+    code: ClassVar[str] = "source-empty"
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+
+
+@dataclass(eq=False)
+class SourceUnreadable(SourceError):
+    """One item that could not be saved; *reason* is the operating system's word."""
+
+    code: ClassVar[str] = "source-unreadable"
+    exit_code: ClassVar[int] = 3
+    reason: str = ""
+
+
+@dataclass(eq=False)
+class RestoreError(TraybackupError):
+    """The restore could not do what was asked."""
+
+    code: ClassVar[str] = "restore-failed"
+    path: str = ""
+
+
+@dataclass(eq=False)
+class TargetUnusable(RestoreError):
+    """The folder to restore into is missing a right or the room, or is not a folder; *why* is a short keyword."""
+
+    code: ClassVar[str] = "target-unusable"
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+    why: str = ""
+    needed: int | None = None
+
+
+@dataclass(eq=False)
+class RestoreIncomplete(RestoreError):
+    """*failed* of *total* items could not be brought back; they are listed."""
+
+    code: ClassVar[str] = "restore-incomplete"
+    exit_code: ClassVar[int] = 3
+    failed: int = 0
+    total: int = 0
+
+
+class Cancelled(Exception):  # noqa: N818 - deliberately not an error
+    """Somebody asked to stop; everything acknowledged so far is sound."""
+
+    exit_code: ClassVar[int] = 130
