@@ -7,7 +7,9 @@
     │   ├── NotFound                 no object of that name
     │   ├── AlreadyExists            put without overwrite, and the name is taken
     │   ├── InvalidName              not a legal object name
-    │   ├── PlaceMissing             the folder or drive is not there
+    │   ├── PlaceMissing             (10) the folder or drive is not there
+    │   ├── PlaceUnusable            it is there, but is no folder that can hold a repository
+    │   ├── ProviderUnknown          no such kind of place is installed
     │   ├── PlaceGone                it was there and vanished during the run
     │   ├── PlaceSwapped             another drive answers at the same path
     │   ├── StoreFull                no room left
@@ -23,17 +25,23 @@
     │   ├── RepositoryExists         create where one is already
     │   ├── RepositoryLocked         (11)
     │   ├── WrongPassword            (12)
+    │   │   └── RecoveryCodeMistyped (12) meant as a recovery code, and its check symbols say where it is wrong
+    │   ├── PasswordMissing          (12) none was given, none is kept, and nobody can be asked
+    │   ├── PasswordUnusable         (12) the file it should come from cannot be read, or it is empty
     │   ├── RepositoryDamaged        an object fails its hash, seal or grammar
     │   ├── RepositoryTooNew         a format version this program does not know
     │   ├── LockLost                 our lock was removed or could not be refreshed
     │   ├── NoSuchSnapshot           no snapshot matches
     │   ├── AmbiguousSnapshot        more than one does
+    │   ├── NoSuchItem               a snapshot has no such path
     │   ├── NoSuchKey                no key matches
     │   ├── KeyInUse                 the key that opened the repository cannot be removed
-    │   └── PruneRefused             a doubt: nothing was deleted
+    │   ├── PruneRefused             a doubt: nothing was deleted
+    │   └── ClockDoubtful            the clock is older than the newest snapshot: nothing is decided
     ├── SourceError                  never raised for the destination
     │   ├── SourceMissing            a path to save is not there
     │   ├── SourceEmpty              it had content last time and has none now
+    │   ├── SourceIsPlace            it is the repository that it should be saved into
     │   └── SourceUnreadable         one item: recorded, the run becomes PARTIAL
     └── RestoreError
         ├── TargetUnusable           the folder to restore into cannot take it
@@ -112,7 +120,26 @@ class PlaceMissing(StoreError):
     """The folder or drive is not there; it is never created by us."""
 
     code: ClassVar[str] = "place-missing"
+    exit_code: ClassVar[int] = 10
     retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+
+
+@dataclass(eq=False)
+class PlaceUnusable(StoreError):
+    """What is at the path cannot hold a repository; *why* is a short keyword."""
+
+    code: ClassVar[str] = "place-unusable"
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+    why: str = ""
+
+
+@dataclass(eq=False)
+class ProviderUnknown(StoreError):
+    """The place is named ``provider:location`` and no such provider is installed."""
+
+    code: ClassVar[str] = "provider-unknown"
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+    provider: str = ""
 
 
 @dataclass(eq=False)
@@ -223,7 +250,10 @@ class RepositoryExists(RepositoryError):
 
 @dataclass(eq=False)
 class RepositoryLocked(RepositoryError):
-    """Somebody else is at work. *since* is an ISO time; *exclusive*: nobody else may even add."""
+    """Somebody else is at work since *since* (an ISO time).
+
+    *lock* is the id of the lock file; without *host* it is unreadable.
+    """
 
     code: ClassVar[str] = "repository-locked"
     exit_code: ClassVar[int] = 11
@@ -232,6 +262,7 @@ class RepositoryLocked(RepositoryError):
     user: str = ""
     pid: int = 0
     since: str = ""
+    lock: str = ""
 
 
 @dataclass(eq=False)
@@ -244,8 +275,39 @@ class WrongPassword(RepositoryError):
 
 
 @dataclass(eq=False)
+class RecoveryCodeMistyped(WrongPassword):
+    """A recovery code with a mistake in the *groups* named, such as ``3`` or ``2, 5``; empty: nobody knows where."""
+
+    code: ClassVar[str] = "recovery-code-mistyped"
+    groups: str = ""
+
+
+@dataclass(eq=False)
+class PasswordMissing(RepositoryError):
+    """No password was given, none is kept, and there is nobody to ask."""
+
+    code: ClassVar[str] = "password-missing"
+    exit_code: ClassVar[int] = 12
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+
+
+@dataclass(eq=False)
+class PasswordUnusable(RepositoryError):
+    """The password cannot be read from *source*, or is empty; *why* is a short keyword or the system's word."""
+
+    code: ClassVar[str] = "password-unusable"
+    exit_code: ClassVar[int] = 12
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+    source: str = ""
+    why: str = ""
+
+
+@dataclass(eq=False)
 class RepositoryDamaged(RepositoryError):
-    """The object *id* of *kind* (config, key, index, pack, blob, tree, snapshot, lock) is not sound; *why* is a short keyword."""
+    """The object *id* is not sound; *why* is a short keyword.
+
+    *kind* is one of config, key, index, pack, blob, tree, snapshot, lock.
+    """
 
     code: ClassVar[str] = "repository-damaged"
     kind: str = ""
@@ -287,6 +349,15 @@ class AmbiguousSnapshot(RepositoryError):
 
 
 @dataclass(eq=False)
+class NoSuchItem(RepositoryError):
+    """The snapshot *snapshot* holds nothing at *wanted*."""
+
+    code: ClassVar[str] = "no-such-item"
+    wanted: str = ""
+    snapshot: str = ""
+
+
+@dataclass(eq=False)
 class NoSuchKey(RepositoryError):
     """No single key matches *wanted*."""
 
@@ -312,6 +383,16 @@ class PruneRefused(RepositoryError):
 
 
 @dataclass(eq=False)
+class ClockDoubtful(RepositoryError):
+    """The clock says *now*, but the snapshot of *newest* is there already; both are ISO times. Nothing is decided."""
+
+    code: ClassVar[str] = "clock-doubtful"
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+    now: str = ""
+    newest: str = ""
+
+
+@dataclass(eq=False)
 class SourceError(TraybackupError):
     """What should be saved cannot be read."""
 
@@ -333,6 +414,14 @@ class SourceEmpty(SourceError):
 
     code: ClassVar[str] = "source-empty"
     retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+
+
+@dataclass(eq=False)
+class SourceIsPlace(SourceError):
+    """The path lies in the repository's own folders: it would be saved into itself."""
+
+    code: ClassVar[str] = "source-is-place"
+    place: str = ""
 
 
 @dataclass(eq=False)
@@ -372,7 +461,7 @@ class RestoreIncomplete(RestoreError):
     total: int = 0
 
 
-class Cancelled(Exception):  # noqa: N818 - deliberately not an error
+class Cancelled(Exception):
     """Somebody asked to stop; everything acknowledged so far is sound."""
 
     exit_code: ClassVar[int] = 130

@@ -36,7 +36,7 @@ class Progress:
         """*files* and *size* bytes more are known to lie ahead."""
 
     def item(self, path: bytes, state: str, size: int) -> None:
-        """One item is done: *state* is ``new``, ``changed``, ``unchanged``, ``unreadable``, ``restored`` or ``failed``."""
+        """One item is done; *state*: ``new``, ``changed``, ``unchanged``, ``unreadable``, ``restored``, ``failed``."""
 
     def advance(self, size: int) -> None:
         """*size* bytes of the source were dealt with."""

@@ -87,8 +87,8 @@ class Content(ABC):
     """The bytes of one file, opened.
 
     Attributes:
-        block_size: Cut into blocks of a multiple of this many bytes because the file is written page by page (a database);
-            None: cut by content.
+        block_size: Cut into blocks of this many bytes because the file is written page by page (a database); None:
+            cut by content.
     """
 
     block_size: int | None = None
@@ -152,6 +152,13 @@ class Source(ABC):
     def wanted(self, item: Item) -> bool:  # noqa: ARG002 - an optional method of the contract
         """Say at the last moment whether *item* is saved: a database's ``-wal`` is not once its copy succeeded."""
         return True
+
+    def read_small(self, item: Item, limit: int) -> bytes | None:  # noqa: ARG002 - an optional method of the contract
+        """Return all of a plain file of at most *limit* bytes in one call, or None if it wants `open`.
+
+        A short cut for masses of tiny files; raises what `open` raises. The default never takes it.
+        """
+        return None
 
     @abstractmethod
     def open(self, item: Item) -> Content:

@@ -1,6 +1,6 @@
 """Store: an opened place that keeps named, immutable byte objects.
 
-*Provider* is a kind of place, *Store* an opened one, *Entry* what it says about one object, *Payload* what is to be put.
+*Provider* is a kind of place, *Store* an opened one, *Entry* what it says about an object, *Payload* what is to be put.
 Names are restic's own paths (``config``, ``keys/…``, ``data/3f/3f9a…``): parts of ``[a-z0-9._-]`` joined by ``/``. So a
 folder, a stick or a cloud folder is a plain restic repository.
 

@@ -1,0 +1,260 @@
+"""Index: which blob lies in which pack, for millions of blobs in little memory.
+
+A blob costs 48 bytes: its id, and a record of pack number, offset, length and plain length. Ids are kept sorted in 256
+*buckets* by their first byte, each with a fan-out over the second; a look-up is one `bytes.find` over a few hundred
+bytes. New blobs wait in a small dict until there are enough to be merged. Readers need no lock: buckets are never
+changed, only replaced.
+
+Source: restic's doc/design.rst, "Indexing".
+"""
+
+import struct
+import threading
+from array import array
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from traybackup.api.errors import RepositoryDamaged
+from traybackup.engine.codec import ID_LENGTH, BlobKind, is_id
+from traybackup.engine.pack import PackedBlob
+
+_RECORD = struct.Struct("<IIII")
+_ENTRY = ID_LENGTH + _RECORD.size
+_MERGE_AT = 32_768
+
+Location = tuple[int, int, int, int]
+"""Pack number, offset, sealed length, plain length (0: not compressed)."""
+
+
+class _BlobJson(msgspec.Struct, gc=False):
+    id: str
+    type: str
+    offset: int
+    length: int
+    uncompressed_length: int = 0
+
+
+class _PackJson(msgspec.Struct, gc=False):
+    id: str
+    blobs: list[_BlobJson]
+
+
+class _IndexJson(msgspec.Struct, gc=False):
+    packs: list[_PackJson]
+
+
+_DECODER = msgspec.json.Decoder(_IndexJson)
+
+
+def decode_index(data: bytes, file_id: str) -> list[tuple[bytes, list[PackedBlob]]]:
+    """Return the packs an index file lists, with their blobs.
+
+    Raises:
+        RepositoryDamaged: It is not an index file, or holds an id that is none or a number that cannot be.
+    """
+    try:
+        parsed = _DECODER.decode(data)
+        return [(_id(pack.id), [_packed(blob) for blob in pack.blobs]) for pack in parsed.packs]
+    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
+        raise RepositoryDamaged(kind="index", id=file_id, why="bad-index") from error
+
+
+def _id(text: str) -> bytes:
+    if not is_id(text):
+        raise ValueError(text)
+    return bytes.fromhex(text)
+
+
+_KINDS = {"data": BlobKind.DATA, "tree": BlobKind.TREE}
+_MAX = (1 << 32) - 1
+
+
+def _packed(blob: _BlobJson) -> PackedBlob:
+    kind = _KINDS.get(blob.type)
+    if kind is None or not (0 <= blob.offset <= _MAX and 0 <= blob.length <= _MAX):
+        raise ValueError(blob)
+    if not 0 <= blob.uncompressed_length <= _MAX:
+        raise ValueError(blob)
+    return PackedBlob(kind, _id(blob.id), blob.offset, blob.length, blob.uncompressed_length)
+
+
+def encode_index(packs: Sequence[tuple[bytes, Sequence[PackedBlob]]]) -> bytes:
+    """Return the JSON of an index file, as restic orders it."""
+    parts = []
+    for pack_id, blobs in packs:
+        listed = ",".join(
+            f'{{"id":"{blob.id.hex()}","type":"{blob.kind.word}","offset":{blob.offset},"length":{blob.length}'
+            + (f',"uncompressed_length":{blob.plain_length}}}' if blob.plain_length else "}")
+            for blob in blobs
+        )
+        parts.append(f'{{"id":"{pack_id.hex()}","blobs":[{listed}]}}')
+    return f'{{"packs":[{",".join(parts)}]}}'.encode()
+
+
+class _Bucket(NamedTuple):
+    """Blobs whose ids share the first byte, sorted by id. *fan[b]* counts those whose second byte is below *b*."""
+
+    ids: bytes
+    records: bytes
+    fan: "array[int]"
+
+
+_EMPTY = _Bucket(b"", b"", array("I", [0] * 257))
+
+
+def _bucket(entries: list[bytes]) -> _Bucket:
+    if not entries:
+        return _EMPTY
+    entries.sort()
+    fan = array("I", [0] * 257)
+    for entry in entries:
+        fan[entry[1] + 1] += 1
+    for second in range(256):
+        fan[second + 1] += fan[second]
+    joined = b"".join
+    return _Bucket(joined([e[:ID_LENGTH] for e in entries]), joined([e[ID_LENGTH:] for e in entries]), fan)
+
+
+class _Table:
+    """The blobs of one kind."""
+
+    def __init__(self) -> None:
+        self._buckets: list[_Bucket] = [_EMPTY] * 256
+        self._recent: dict[bytes, bytes] = {}
+        self._merged = 0
+
+    def __len__(self) -> int:
+        return self._merged + len(self._recent)
+
+    def find(self, blob_id: bytes) -> bytes | None:
+        """Return the record of *blob_id*. The dict first: a merge fills the buckets before it empties the dict."""
+        record = self._recent.get(blob_id)
+        if record is not None:
+            return record
+        bucket = self._buckets[blob_id[0]]
+        second = blob_id[1]
+        start, end = bucket.fan[second] * ID_LENGTH, bucket.fan[second + 1] * ID_LENGTH
+        ids = bucket.ids
+        position = ids.find(blob_id, start, end)
+        while position % ID_LENGTH and position >= 0:
+            position = ids.find(blob_id, position + 1, end)
+        if position < 0:
+            return None
+        at = position // ID_LENGTH * _RECORD.size
+        return bucket.records[at : at + _RECORD.size]
+
+    def add(self, blob_id: bytes, record: bytes) -> None:
+        if self._recent.setdefault(blob_id, record) is not record:
+            self._merge()  # a second copy of the blob: the dict can hold only one
+            self._recent[blob_id] = record
+        elif len(self._recent) >= max(_MERGE_AT, self._merged // 4):
+            self._merge()
+
+    def extend(self, loaded: list[bytearray]) -> None:
+        """Merge many entries (id and record), given by first byte."""
+        self._merge(loaded)
+
+    def _merge(self, loaded: list[bytearray] | None = None) -> None:
+        fresh: list[list[bytes]] = [[] for _ in range(256)]
+        for blob_id, record in self._recent.items():
+            fresh[blob_id[0]].append(blob_id + record)
+        buckets = list(self._buckets)
+        for first in range(256):
+            more = loaded[first] if loaded else b""
+            if not fresh[first] and not more:
+                continue
+            entries = fresh[first]
+            entries.extend(bytes(more[at : at + _ENTRY]) for at in range(0, len(more), _ENTRY))
+            entries.extend(_entries(buckets[first]))
+            buckets[first] = _bucket(entries)
+            if loaded:
+                loaded[first] = bytearray()
+        self._buckets = buckets
+        self._recent = {}
+        self._merged = sum(len(bucket.ids) for bucket in buckets) // ID_LENGTH
+
+    def entries(self) -> Iterator[tuple[bytes, Location]]:
+        recent, buckets = self._recent, self._buckets
+        for bucket in buckets:
+            for entry in _entries(bucket):
+                yield entry[:ID_LENGTH], _RECORD.unpack_from(entry, ID_LENGTH)
+        for blob_id, record in list(recent.items()):
+            yield blob_id, _RECORD.unpack(record)
+
+
+def _entries(bucket: _Bucket) -> Iterator[bytes]:
+    ids, records = bucket.ids, bucket.records
+    for number in range(len(ids) // ID_LENGTH):
+        yield (
+            ids[number * ID_LENGTH : (number + 1) * ID_LENGTH]
+            + records[number * _RECORD.size : (number + 1) * _RECORD.size]
+        )
+
+
+class Index:
+    """All blobs of a repository that an index file names, and those of packs stored since."""
+
+    def __init__(self) -> None:
+        self._tables = {kind: _Table() for kind in BlobKind}
+        self._packs: list[bytes] = []
+        self._numbers: dict[bytes, int] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return sum(len(table) for table in self._tables.values())
+
+    def _number(self, pack_id: bytes) -> int:
+        number = self._numbers.setdefault(pack_id, len(self._packs))
+        if number == len(self._packs):
+            self._packs.append(pack_id)
+        return number
+
+    def add_pack(self, pack_id: bytes, blobs: Sequence[PackedBlob]) -> None:
+        """Make the blobs of a stored pack known."""
+        with self._lock:
+            number = self._number(pack_id)
+            for blob in blobs:
+                record = _RECORD.pack(number, blob.offset, blob.length, blob.plain_length)
+                self._tables[blob.kind].add(blob.id, record)
+
+    def add_files(self, files: Iterator[list[tuple[bytes, list[PackedBlob]]]]) -> None:
+        """Make the packs of many index files known at once."""
+        with self._lock:
+            loaded = {kind: [bytearray() for _ in range(256)] for kind in BlobKind}
+            for packs in files:
+                for pack_id, blobs in packs:
+                    # an index file may be listed twice while it is being replaced: one entry a pack is enough
+                    if pack_id in self._numbers:
+                        continue
+                    number = self._number(pack_id)
+                    for kind, blob_id, offset, length, plain_length in blobs:
+                        entries = loaded[kind][blob_id[0]]
+                        entries += blob_id
+                        entries += _RECORD.pack(number, offset, length, plain_length)
+            for kind, buckets in loaded.items():
+                self._tables[kind].extend(buckets)
+
+    def has(self, kind: BlobKind, blob_id: bytes) -> bool:
+        """Say whether the blob is known."""
+        return self._tables[kind].find(blob_id) is not None
+
+    def locate(self, kind: BlobKind, blob_id: bytes) -> Location | None:
+        """Return where the blob lies (one of the places, if it has several)."""
+        record = self._tables[kind].find(blob_id)
+        return None if record is None else _RECORD.unpack(record)
+
+    def pack_id(self, number: int) -> bytes:
+        """Return the id of a pack by the number a `Location` carries."""
+        return self._packs[number]
+
+    def packs(self) -> dict[bytes, int]:
+        """Return every known pack's id with its number."""
+        return dict(self._numbers)
+
+    def entries(self) -> Iterator[tuple[BlobKind, bytes, int, int, int, int]]:
+        """Yield every blob with kind, id, pack number, offset, length and plain length; copies in other packs too."""
+        for kind, table in self._tables.items():
+            for blob_id, location in table.entries():
+                yield (kind, blob_id, *location)

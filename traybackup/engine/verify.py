@@ -1,0 +1,36 @@
+"""Verify: put an object, and make sure that it arrived.
+
+Where the service computes a content hash itself, that hash is compared. Elsewhere the object is read back from the
+medium, past the caches of this computer: a stick that drops writes or flips bits says "done" all the same.
+"""
+
+import hashlib
+
+from traybackup.api.errors import StoreDamaged
+from traybackup.api.store import Entry, Payload, Store
+
+
+def put_verified(store: Store, name: str, payload: Payload, *, overwrite: bool = False) -> None:
+    """Put *payload* and verify it; once more if it did not arrive whole.
+
+    Raises:
+        StoreDamaged: Twice not what was sent: the medium is not to be trusted.
+    """
+    if not arrived(store, store.put(name, payload, overwrite=overwrite), payload):
+        entry = store.put(name, payload, overwrite=True)
+        if not arrived(store, entry, payload):
+            raise StoreDamaged(name=name)
+
+
+def arrived(store: Store, entry: Entry, payload: Payload) -> bool:
+    """Say whether the object is what was sent, by the service's own hash or by reading it back from the medium."""
+    if entry.size != payload.size:
+        return False
+    if entry.checksum and entry.checksum.startswith("sha256:"):
+        return entry.checksum == f"sha256:{payload.sha256.hex()}"
+    digest = hashlib.sha256()
+    try:
+        store.read_back(entry.name, digest.update)
+    except StoreDamaged:
+        return False
+    return digest.digest() == payload.sha256
