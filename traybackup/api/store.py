@@ -28,7 +28,9 @@ from typing import BinaryIO, Self
 
 from traybackup.api.errors import InvalidName
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}(/[a-z0-9][a-z0-9._-]{0,99}){0,7}")
+_PART = r"(?!(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:[./]|$))[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9_-])?"
+"""One part: no device of Windows, and no dot at the end, which FAT drops."""
+_NAME = re.compile(rf"{_PART}(?:/{_PART}){{0,7}}")
 
 
 def check_name(name: str) -> str:

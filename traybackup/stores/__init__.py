@@ -1,0 +1,1 @@
+"""Built-in places, and what can be put around any place."""
