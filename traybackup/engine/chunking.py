@@ -18,14 +18,14 @@ from pyfastcdc import FastCDC
 
 MIN_CHUNK = 512 << 10
 MEAN_CHUNK = 1 << 20
-MAX_CHUNK = 8 << 20
+MAX_CHUNK = 4 << 20
 BLOCK = 16 << 10
 """Bytes of a database block: small enough that a day's changes stay small, large enough for the index."""
 
 SEGMENT = 1 << 20
 """Bytes of a database read at a time and handed to a worker: 64 blocks."""
 
-_WINDOW = 16 << 20
+_WINDOW = 8 << 20
 
 
 def block_size(page_size: int) -> int:
