@@ -41,6 +41,7 @@
     ├── SourceError                  never raised for the destination
     │   ├── SourceMissing            a path to save is not there
     │   ├── SourceEmpty              it had content last time and has none now
+    │   ├── PatternInvalid           an exclude pattern that means nothing
     │   ├── SourceIsPlace            it is the repository that it should be saved into
     │   └── SourceUnreadable         one item: recorded, the run becomes PARTIAL
     └── RestoreError
@@ -422,6 +423,15 @@ class SourceIsPlace(SourceError):
 
     code: ClassVar[str] = "source-is-place"
     place: str = ""
+
+
+@dataclass(eq=False)
+class PatternInvalid(SourceError):
+    """*pattern* is no gitignore pattern, so nobody can say what it would leave out; *path* is empty."""
+
+    code: ClassVar[str] = "pattern-invalid"
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+    pattern: str = ""
 
 
 @dataclass(eq=False)
