@@ -150,7 +150,11 @@ class Source(ABC):
         """
 
     def wanted(self, item: Item) -> bool:  # noqa: ARG002 - an optional method of the contract
-        """Say at the last moment whether *item* is saved: a database's ``-wal`` is not once its copy succeeded."""
+        """Say at the last moment whether *item* is saved: a database's ``-wal`` is not once its copy succeeded.
+
+        To be asked when every earlier item of the same directory was either opened (`open` has returned) or found
+        unchanged and not opened at all.
+        """
         return True
 
     def read_small(self, item: Item, limit: int) -> bytes | None:  # noqa: ARG002 - an optional method of the contract

@@ -1,0 +1,1 @@
+"""What can be saved: folders with the databases in them."""
