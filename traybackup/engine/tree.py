@@ -3,9 +3,9 @@
 *Node* is an entry: a name, what the file system knows about it, and where its content is. Writing builds the text of a
 node directly, since a first run writes one for every file; reading takes nothing on trust.
 
-Where it is easy to go wrong: names are Go's quoted strings inside JSON strings, so that bytes that are no UTF-8
-survive; modes are Go's; a device id is only written where it tells hard links apart, so that a drive that comes back
-under another number does not make every tree a new one.
+Where it is easy to go wrong: names are quoted twice (`traybackup.engine.names`); modes are Go's; a device id is only
+written where it tells hard links apart, so that a drive that comes back under another number does not make every tree a
+new one.
 
 Source: restic's doc/design.rst, "Trees and Data", and the trees that restic 0.14 writes.
 """
@@ -25,6 +25,7 @@ import msgspec
 from traybackup.api.errors import RepositoryDamaged
 from traybackup.api.source import Kind, Metadata
 from traybackup.engine.codec import MAX_FILE, format_time, parse_time
+from traybackup.engine.names import quote, unquote
 
 _GO_TYPE = {
     Kind.FILE: 0,
@@ -41,25 +42,10 @@ _KINDS = {kind.value: kind for kind in Kind}
 _HAS_LINKS = frozenset({Kind.FILE, Kind.SYMLINK, Kind.BLOCK_DEVICE, Kind.CHARACTER_DEVICE})
 _DEVICES = frozenset({Kind.BLOCK_DEVICE, Kind.CHARACTER_DEVICE})
 
-_NO_NAMES = frozenset({b"", b".", b".."})
-_PLAIN = re.compile(rb"[ !#-%'-.0-;=?-\[\]-~]+")  # ASCII that neither Go nor JSON escapes, and no slash
-_ESCAPED = re.compile(r'["\\<>&]')
 _LONE = re.compile(r"[\ud800-\udfff]")
-_UNQUOTED = re.compile(r'[^/\0"\\\n]+')
-_ESCAPE = re.compile(
-    r"\\(?:([abfnrtv\\\"])|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3}))|([^\\\"\n]+)"
-)
-_SHORT = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11, "\\": 0x5C, '"': 0x22}
-_GO_SHORT = {chr(code): json.dumps("\\" + letter)[1:-1] for letter, code in _SHORT.items()}
 _WHOLE_SECOND = len("2006-01-02T15:04:05Z")
 _NANO_DIGITS = 9
 _POWERS: list[int] = [10**missing for missing in range(9, -1, -1)]
-_BMP = 0xFFFF
-_BYTE = 0xFF
-_DELETE = 0x7F
-_SURROGATE = 0xDC00  # what "surrogateescape" adds to a byte that is no UTF-8
-_WINDOWS_DEVICE = re.compile(rb"(?i:con|prn|aux|nul|com[1-9]|lpt[1-9]|conin\$|conout\$) *(?:\..*)?", re.DOTALL)
-_WINDOWS_FORBIDDEN = re.compile(rb'[\x00-\x1f<>:"/\\|?*]')
 
 
 @dataclass(slots=True)
@@ -102,7 +88,7 @@ def encode_node(
     accessed = modified if metadata.accessed == metadata.modified else format_time(metadata.accessed)
     owner = _owner(metadata.uid, metadata.gid, metadata.user, metadata.group)
     head = (
-        f'{{"name":"{_quote(name)}",{mode}"mtime":"{modified}","atime":"{accessed}","ctime":"{changed}",{owner}'
+        f'{{"name":"{quote(name)}",{mode}"mtime":"{modified}","atime":"{accessed}","ctime":"{changed}",{owner}'
         f"{_numbers(metadata)}"
     )
     if metadata.xattrs or metadata.generic or kind in _DEVICES or kind is Kind.SYMLINK:
@@ -171,36 +157,6 @@ def _json(value: object) -> str:
     text = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     text = text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     return _LONE.sub(r"\\ufffd", text)
-
-
-def _quote(name: bytes) -> str:
-    """Return *name* as Go quotes it, then as JSON escapes that, without the outer quotes."""
-    if name in _NO_NAMES:
-        raise ValueError(name)
-    if _PLAIN.fullmatch(name):
-        return name.decode("ascii")
-    if b"/" in name or b"\0" in name:
-        raise ValueError(name)
-    text = name.decode(errors="surrogateescape")
-    if text.isprintable() and not _ESCAPED.search(text):
-        return text
-    return "".join(map(_quote_char, text))
-
-
-@lru_cache(maxsize=4096)
-def _quote_char(char: str) -> str:
-    code = ord(char)
-    if char in _GO_SHORT:
-        return _GO_SHORT[char]
-    if char in "<>&":
-        return f"\\u{code:04x}"
-    if char.isprintable():
-        return char
-    if _SURROGATE < code <= _SURROGATE + _BYTE:
-        return f"\\\\x{code - _SURROGATE:02x}"
-    if code < ord(" ") or code == _DELETE:
-        return f"\\\\x{code:02x}"
-    return f"\\\\u{code:04x}" if code <= _BMP else f"\\\\U{code:08x}"
 
 
 _U32 = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF_FFFF)]
@@ -353,7 +309,11 @@ def _node(raw: _Raw) -> Node:
         raise _Unsound(_Why.NO_SUBTREE)
     if kind is Kind.FILE and content is None:
         raise _Unsound(_Why.NO_CONTENT)
-    return Node(_unquote(raw.name), metadata, content, subtree)
+    try:
+        name = unquote(raw.name)
+    except ValueError as error:
+        raise _Unsound(_Why.NAME) from error
+    return Node(name, metadata, content, subtree)
 
 
 def _ids(texts: list[str]) -> list[bytes]:
@@ -391,42 +351,3 @@ def _time(text: str) -> int:
 def _second(text: str) -> int:
     # Go has a year zero, which restic writes for all that is older
     return parse_time(("0001" + text[4:] if text.startswith("0000") else text) + "Z")
-
-
-def _unquote(quoted: str) -> bytes:
-    """Undo `_quote` (JSON's part is undone already) and refuse what could be more than a name in its directory."""
-    try:
-        name = quoted.encode() if _UNQUOTED.fullmatch(quoted) else b"".join(_unquoted_pieces(quoted))
-    except (ValueError, OverflowError) as error:
-        raise _Unsound(_Why.NAME) from error
-    if name in _NO_NAMES or b"/" in name or b"\0" in name:
-        raise _Unsound(_Why.NAME)
-    return name
-
-
-def _unquoted_pieces(quoted: str) -> list[bytes]:
-    pieces, position = [], 0
-    while position < len(quoted):
-        match = _ESCAPE.match(quoted, position)
-        if match is None:
-            raise ValueError(quoted)
-        position = match.end()
-        short, byte, small, large, octal, plain = match.groups()
-        if plain:
-            pieces.append(plain.encode())
-        elif short:
-            pieces.append(bytes((_SHORT[short],)))
-        elif byte:
-            pieces.append(bytes.fromhex(byte))
-        elif octal:
-            pieces.append(bytes((int(octal, 8),)))
-        else:
-            pieces.append(chr(int(small or large, 16)).encode())
-    return pieces
-
-
-def fits_windows(name: bytes) -> bool:
-    """Say whether a Windows or FAT file system can hold *name* as it is and takes it for a plain name."""
-    return not (
-        _WINDOWS_FORBIDDEN.search(name) or name.endswith((b".", b" ")) or _WINDOWS_DEVICE.fullmatch(name.rstrip(b" "))
-    )

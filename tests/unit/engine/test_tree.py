@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from traybackup.api.errors import RepositoryDamaged
 from traybackup.api.source import Kind, Metadata
-from traybackup.engine.tree import Node, decode_tree, encode_node, encode_tree, fits_windows
+from traybackup.engine.tree import Node, decode_tree, encode_node, encode_tree
 
 TIME = 1_795_354_149_489_301_796
 OWNER = {"modified": TIME, "accessed": TIME, "changed": TIME, "user": "root", "group": "root"}
@@ -339,17 +339,3 @@ def test_base64_is_the_standard_one_with_padding() -> None:
     encoded = encode_node(b"x", file(xattrs=(("user.x", value),)), [])
     assert b64encode(value) in encoded
     assert re.search(rb'"value":"\+\+///g=="', encoded)
-
-
-@pytest.mark.parametrize(
-    ("name", "fits"),
-    [
-        (b"invoice.pdf", True), ("Größe".encode(), True), (b"nul1", True), (b"console", True), (b"com10", True),
-        (b"a.b.", False), (b"a ", False), (b"CON", False), (b"con.txt", False), (b"nul .txt", False), (b"LPT9", False),
-        (b"a:b", False), (b"a\\b", False), (b"..\\x", False), (b"C:", False), (b"a?", False), (b"a\x1f", False),
-        (b'"', False), (b"CONIN$", False),
-    ],
-)  # fmt: skip
-def test_names_that_windows_cannot_hold_are_known(name: bytes, *, fits: bool) -> None:
-    """Drive letters, streams, separators, devices and trailing dots are told apart from plain names."""
-    assert fits_windows(name) is fits
