@@ -33,33 +33,41 @@ def block_size(page_size: int) -> int:
     return max(page_size, BLOCK // page_size * page_size)
 
 
-def content_cuts(secret: bytes) -> Callable[[Callable[[int], bytes]], Iterator[bytes]]:
+def content_cuts(secret: bytes) -> Callable[[Callable[[int], bytes]], Iterator[memoryview]]:
     """Return a function that cuts a stream, given as a read function, by content.
 
     The same secret and content give the same chunks, whatever the sizes the stream is read in.
     """
-    seed = int.from_bytes(hashlib.sha256(b"traybackup chunker" + secret).digest()[:8], "little")
+    # 63 bits: the library shifts it once within 64
+    seed = int.from_bytes(hashlib.sha256(b"traybackup chunker" + secret).digest()[:8], "little") >> 1
 
-    def cut(read: Callable[[int], bytes]) -> Iterator[bytes]:
+    def cut(read: Callable[[int], bytes]) -> Iterator[memoryview]:
         # FastCDC's mean comes on top of the minimum; a chunk is decided by the bytes up to its maximum
         chunker = FastCDC(MEAN_CHUNK // 2, min_size=MIN_CHUNK, max_size=MAX_CHUNK, seed=seed)
-        buffer = b""
+        rest = memoryview(b"")
         ended = False
         while not ended:
-            pieces = [buffer]
-            held = len(buffer)
-            while held < _WINDOW and not ended:
-                piece = read(min(SEGMENT, _WINDOW - held))
-                ended = not piece
-                pieces.append(piece)
-                held += len(piece)
-            buffer = b"".join(pieces)
+            fresh, ended = _fill(read, _WINDOW - len(rest))
+            # views into one buffer instead of copies: they keep it alive while chunks are under way
+            buffer = b"".join((rest, fresh)) if rest else fresh
             used = 0
             for chunk in chunker.cut_buf(buffer):
-                if not ended and held - chunk.offset < MAX_CHUNK:
+                if not ended and len(buffer) - chunk.offset < MAX_CHUNK:
                     break  # more to come could move this cut
                 used = chunk.offset + chunk.length
-                yield bytes(chunk.data)
-            buffer = buffer[used:]
+                yield chunk.data
+            rest = memoryview(buffer)[used:]
 
     return cut
+
+
+def _fill(read: Callable[[int], bytes], size: int) -> tuple[bytes, bool]:
+    """Read *size* bytes, and say whether the stream ended before."""
+    data = read(size)
+    pieces = [data]
+    held = len(data)
+    while data and held < size:
+        data = read(size - held)
+        pieces.append(data)
+        held += len(data)
+    return (b"".join(pieces) if len(pieces) > 1 else pieces[0]), not data

@@ -9,7 +9,7 @@ Source: restic's doc/design.rst, "Repository Format".
 import json
 import re
 from datetime import UTC, datetime, timedelta
-from enum import Enum
+from enum import Enum, IntEnum
 from functools import lru_cache
 
 import zstandard
@@ -47,7 +47,7 @@ class FileKind(Enum):
         return {"keys": "key", "snapshots": "snapshot", "locks": "lock", "data": "pack"}.get(self.value, self.value)
 
 
-class BlobKind(Enum):
+class BlobKind(IntEnum):
     """A kind of blob; trees and data have separate packs."""
 
     DATA = 0

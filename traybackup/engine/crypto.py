@@ -133,13 +133,13 @@ class Sealer:
             (nonces[i : i + NONCE], self._r + masks[i : i + NONCE]) for i in range(0, NONCE * self._batch, NONCE)
         ]
 
-    def seal(self, plain: bytes) -> bytes:
+    def seal(self, plain: bytes | memoryview) -> bytes:
         """Encrypt and authenticate *plain* under a nonce of its own."""
         if not self._ready:
             self._draw()
         nonce, one_time_key = self._ready.pop()
         self._cipher.reset_nonce(nonce)
-        ciphertext = self._cipher.update(plain)
+        ciphertext = self._cipher.update(cast("bytes", plain))
         return b"".join((nonce, ciphertext, Poly1305.generate_tag(one_time_key, ciphertext)))
 
 

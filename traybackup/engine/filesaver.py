@@ -16,6 +16,7 @@ from traybackup.api.progress import Cancel, Progress
 from traybackup.api.source import Content, Finding, Item, Metadata
 from traybackup.engine.chunking import BLOCK, SEGMENT, content_cuts
 from traybackup.engine.codec import BlobKind
+from traybackup.engine.pack import Buffer
 from traybackup.engine.saver import BlobSaver
 from traybackup.engine.workers import Workers
 
@@ -24,6 +25,9 @@ SMALL = 64 << 10
 
 _BATCH_FILES = 64
 _BATCH_BYTES = 1 << 20
+_TINY = 4 << 10
+"""Mean bytes of a file below which a batch is done at once: most of its work is Python's own, which two threads cannot
+do at the same time; handing over made it half as slow again."""
 _MAX_THREADS = 4
 """More would only wait for the interpreter's lock."""
 
@@ -95,7 +99,7 @@ class FileSaver(Generic[K]):
         """Hand over the batch, however small."""
         if not self._batch:
             return
-        slots, data = self._batch, self._batch_data
+        slots, data, size = self._batch, self._batch_data, self._batch_size
         self._batch, self._batch_data, self._batch_size = [], [], 0
 
         def work() -> None:
@@ -103,7 +107,10 @@ class FileSaver(Generic[K]):
                 slot.parts = [(blob_id,)]
                 self.done.put(slot)
 
-        self._workers.submit(work)
+        if size < _TINY * len(slots):
+            work()
+        else:
+            self._workers.submit(work)
 
     def stream(self, slot: Slot[K], content: Content) -> None:
         """Read a file to its end, part by part; it is closed when the last part is stored and the content checked."""
@@ -122,7 +129,7 @@ class FileSaver(Generic[K]):
             raise
         self._workers.submit(lambda: self._finish(slot, content))
 
-    def _pieces(self, content: Content) -> Iterator[Sequence[bytes]]:
+    def _pieces(self, content: Content) -> Iterator[Sequence[Buffer]]:
         if content.block_size is None:
             for chunk in self._cut(content.read):
                 yield (chunk,)
@@ -131,7 +138,7 @@ class FileSaver(Generic[K]):
         while segment := _read_full(content, max(SEGMENT // block, 1) * block):
             yield [segment[at : at + block] for at in range(0, len(segment), block)]
 
-    def _submit_part(self, slot: Slot[K], pieces: Sequence[bytes]) -> None:
+    def _submit_part(self, slot: Slot[K], pieces: Sequence[Buffer]) -> None:
         number = len(slot.parts)
         slot.parts.append(())
         with self._lock:

@@ -33,6 +33,9 @@ MAX_HEADER = 16 << 20
 _WRITE_PIECE = 512 << 10
 
 
+Buffer = bytes | memoryview
+
+
 class PackedBlob(NamedTuple):
     """Where one blob lies.
 
@@ -193,13 +196,14 @@ class PackWriter:
         self.size = 0
         self.blobs: list[PackedBlob] = []
 
-    def add(self, blob_id: bytes, plain: bytes) -> int:
+    def add(self, blob_id: bytes, plain: Buffer) -> int:
         """Append one blob and return the bytes it takes.
 
         Raises:
             RepositoryDamaged: What was sealed does not open to the same bytes: this computer is not to be trusted.
         """
-        payload, plain_length = plain, 0
+        payload: Buffer = plain
+        plain_length = 0
         if self._compress:
             frame = self._compressor.compress(plain)
             # trees are always compressed in version 2; data only where it helps

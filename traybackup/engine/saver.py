@@ -16,7 +16,7 @@ from traybackup.api.store import Store
 from traybackup.engine.codec import BlobKind, FileKind, object_name
 from traybackup.engine.crypto import MasterKey
 from traybackup.engine.index import Index, encode_index
-from traybackup.engine.pack import FinishedPack, PackedBlob, PackWriter
+from traybackup.engine.pack import Buffer, FinishedPack, PackedBlob, PackWriter
 from traybackup.engine.verify import put_verified
 from traybackup.engine.workers import Workers
 
@@ -69,15 +69,15 @@ class BlobSaver:
         self.new_blobs = dict.fromkeys(BlobKind, 0)
         self._uploads = Workers("upload", min(2, able.parallel) if able.local else able.parallel, self._upload)
 
-    def save(self, kind: BlobKind, plain: bytes) -> bytes:
+    def save(self, kind: BlobKind, plain: Buffer) -> bytes:
         """Store one blob unless it is known, and return its id."""
         return self.save_many(kind, [plain])[0]
 
-    def save_many(self, kind: BlobKind, plains: Sequence[bytes]) -> list[bytes]:
+    def save_many(self, kind: BlobKind, plains: Sequence[Buffer]) -> list[bytes]:
         """Store those that are not known yet, and return all their ids."""
         sha256 = hashlib.sha256
         ids = [sha256(plain).digest() for plain in plains]
-        fresh: list[tuple[bytes, bytes]] = []
+        fresh: list[tuple[bytes, Buffer]] = []
         claimed, has = self._claimed[kind], self._index.has
         with self._lock:
             for blob_id, plain in zip(ids, plains, strict=True):
@@ -88,7 +88,7 @@ class BlobSaver:
             self._append(kind, fresh)
         return ids
 
-    def _append(self, kind: BlobKind, fresh: Sequence[tuple[bytes, bytes]]) -> None:
+    def _append(self, kind: BlobKind, fresh: Sequence[tuple[bytes, Buffer]]) -> None:
         writer = self._writer(kind)
         packed = size = 0
         for blob_id, plain in fresh:
