@@ -43,8 +43,11 @@
     │   ├── SourceEmpty              it had content last time and has none now
     │   ├── PatternInvalid           an exclude pattern that means nothing
     │   ├── SourceIsPlace            it is the repository that it should be saved into
+    │   ├── SourceUnusable           nothing of it can be read
     │   └── SourceUnreadable         one item: recorded, the run becomes PARTIAL
+    ├── WorkFolderUnusable           this computer's own folder for temporary files failed
     └── RestoreError
+        ├── NotInSnapshot            no such path in the snapshot
         ├── TargetUnusable           the folder to restore into cannot take it
         └── RestoreIncomplete        (3) some files could not be brought back
     Cancelled                        not an error: somebody asked to stop (130)
@@ -351,11 +354,12 @@ class AmbiguousSnapshot(RepositoryError):
 
 @dataclass(eq=False)
 class NoSuchItem(RepositoryError):
-    """The snapshot *snapshot* holds nothing at *wanted*."""
+    """The snapshot *snapshot* holds nothing at *wanted*, or (*why*: ``not-a-file``) no file."""
 
     code: ClassVar[str] = "no-such-item"
     wanted: str = ""
     snapshot: str = ""
+    why: str = ""
 
 
 @dataclass(eq=False)
@@ -435,6 +439,15 @@ class PatternInvalid(SourceError):
 
 
 @dataclass(eq=False)
+class SourceUnusable(SourceError):
+    """Nothing of *path* can be read, so no snapshot is written; *reason* is the operating system's word."""
+
+    code: ClassVar[str] = "source-unusable"
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+    reason: str = ""
+
+
+@dataclass(eq=False)
 class SourceUnreadable(SourceError):
     """One item that could not be saved; *reason* is the operating system's word."""
 
@@ -444,11 +457,28 @@ class SourceUnreadable(SourceError):
 
 
 @dataclass(eq=False)
+class WorkFolderUnusable(TraybackupError):
+    """Where packs grow before they are stored, on this computer, there is no room or no right to write."""
+
+    code: ClassVar[str] = "work-folder-unusable"
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+    folder: str = ""
+    reason: str = ""
+
+
+@dataclass(eq=False)
 class RestoreError(TraybackupError):
     """The restore could not do what was asked."""
 
     code: ClassVar[str] = "restore-failed"
     path: str = ""
+
+
+@dataclass(eq=False)
+class NotInSnapshot(RestoreError):
+    """The snapshot holds nothing at *path*."""
+
+    code: ClassVar[str] = "not-in-snapshot"
 
 
 @dataclass(eq=False)
