@@ -1,0 +1,1 @@
+"""The use cases: what the faces ask for. `traybackup.app.service` is the only door."""
