@@ -17,8 +17,15 @@
     │   ├── AccessDenied             no right to read or write
     │   ├── StoreDamaged             what was read is not what was written
     │   ├── Offline                  no connection, time-out, a server's 5xx
+    │   │   └── NotTheService        something else answered: a network's own page, a proxy
     │   ├── RateLimited              asked to slow down, with the time to wait
-    │   ├── SignInNeeded             the sign-in has expired or was revoked
+    │   ├── SignInNeeded             there is no valid sign-in
+    │   │   ├── SignInExpired        it was valid once
+    │   │   ├── ScopeMissing         the owner did not tick what is needed
+    │   │   └── WrongAccount         somebody else's
+    │   ├── FilesInvisible           what was stored can no longer be seen
+    │   ├── ClockWrong               refused because of this computer's clock
+    │   ├── SettingInvalid           a setting that cannot be right
     │   └── StoreFailed              any other failure of the place, with the system's words
     ├── RepositoryError
     │   ├── NoRepository             (10)
@@ -33,7 +40,6 @@
     │   ├── LockLost                 our lock was removed or could not be refreshed
     │   ├── NoSuchSnapshot           no snapshot matches
     │   ├── AmbiguousSnapshot        more than one does
-    │   ├── NoSuchItem               a snapshot has no such path
     │   ├── NoSuchKey                no key matches
     │   ├── KeyInUse                 the key that opened the repository cannot be removed
     │   ├── PruneRefused             a doubt: nothing was deleted
@@ -48,18 +54,18 @@
     ├── WorkFolderUnusable           this computer's own folder for temporary files failed
     └── RestoreError
         ├── NotInSnapshot            no such path in the snapshot
+        ├── NotAFile                 it holds something else there
         ├── TargetUnusable           the folder to restore into cannot take it
         └── RestoreIncomplete        (3) some files could not be brought back
     Cancelled                        not an error: somebody asked to stop (130)
 
 Every class carries ``code`` (the key of its texts in the catalogues), ``exit_code`` (restic's where restic has one) and
-``retry``: whether trying again can help. Parameters are dataclass fields, so that a text can name them.
+``retry``: whether trying again can help. Parameters are annotated fields with a default, so that a text can name them.
 A destination error is never a source error: see borg pull request 9853 for what happens otherwise.
 """
 
-from dataclasses import dataclass, fields
 from enum import Enum
-from typing import ClassVar
+from typing import ClassVar, dataclass_transform
 
 
 class Retry(Enum):
@@ -70,18 +76,34 @@ class Retry(Enum):
     AFTER_OWNER_ACTS = "after-owner-acts"
 
 
-@dataclass(eq=False)
+@dataclass_transform(kw_only_default=True, eq_default=False)
 class TraybackupError(Exception):
-    """The root of everything this program raises on purpose."""
+    """The root of everything this program raises on purpose.
+
+    Fields work as in a dataclass, without its cost: generating the methods of fifty classes took longer than all the
+    rest of ``traybackup --help``.
+    """
 
     code: ClassVar[str] = "failed"
     exit_code: ClassVar[int] = 1
     retry: ClassVar[Retry] = Retry.NEVER
+    fields: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        own = cls.__dict__.get("__annotations__", {})
+        cls.fields += tuple(name for name, kind in own.items() if "ClassVar" not in str(kind))
+
+    def __init__(self, **params: str | int | float | None) -> None:
+        unknown = params.keys() - set(self.fields)
+        if unknown:
+            raise TypeError(unknown)
+        super().__init__()
+        self.__dict__.update(params)
 
     @property
     def params(self) -> dict[str, str | int | float | None]:
         """The values a text about this error can name."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: getattr(self, name) for name in self.fields}
 
     def __str__(self) -> str:
         """For logs and tests; people read the catalogue's text instead."""
@@ -89,7 +111,6 @@ class TraybackupError(Exception):
         return f"{self.code}({known})"
 
 
-@dataclass(eq=False)
 class StoreError(TraybackupError):
     """The destination failed. The run ends and no snapshot is written after it."""
 
@@ -98,28 +119,24 @@ class StoreError(TraybackupError):
     name: str = ""
 
 
-@dataclass(eq=False)
 class NotFound(StoreError):
     """There is no object of that name."""
 
     code: ClassVar[str] = "not-found"
 
 
-@dataclass(eq=False)
 class AlreadyExists(StoreError):
     """The name is taken and overwriting was not asked for; the old content is intact."""
 
     code: ClassVar[str] = "already-exists"
 
 
-@dataclass(eq=False)
 class InvalidName(StoreError):
     """Not a legal object name (see `traybackup.api.store.check_name`)."""
 
     code: ClassVar[str] = "invalid-name"
 
 
-@dataclass(eq=False)
 class PlaceMissing(StoreError):
     """The folder or drive is not there; it is never created by us."""
 
@@ -128,7 +145,6 @@ class PlaceMissing(StoreError):
     retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
 
 
-@dataclass(eq=False)
 class PlaceUnusable(StoreError):
     """What is at the path cannot hold a repository; *why* is a short keyword."""
 
@@ -137,7 +153,6 @@ class PlaceUnusable(StoreError):
     why: str = ""
 
 
-@dataclass(eq=False)
 class ProviderUnknown(StoreError):
     """The place is named ``provider:location`` and no such provider is installed."""
 
@@ -146,7 +161,6 @@ class ProviderUnknown(StoreError):
     provider: str = ""
 
 
-@dataclass(eq=False)
 class PlaceGone(StoreError):
     """The drive vanished during the run; what was saved before is safe."""
 
@@ -154,7 +168,6 @@ class PlaceGone(StoreError):
     retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
 
 
-@dataclass(eq=False)
 class PlaceSwapped(StoreError):
     """A different drive answers at the path; nothing was written to it."""
 
@@ -162,7 +175,6 @@ class PlaceSwapped(StoreError):
     retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
 
 
-@dataclass(eq=False)
 class StoreFull(StoreError):
     """No room left. *needed* is in bytes, None if unknown."""
 
@@ -171,7 +183,6 @@ class StoreFull(StoreError):
     needed: int | None = None
 
 
-@dataclass(eq=False)
 class StoreReadOnly(StoreError):
     """Write-protected, or set read-only by the system after a fault."""
 
@@ -179,7 +190,6 @@ class StoreReadOnly(StoreError):
     retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
 
 
-@dataclass(eq=False)
 class AccessDenied(StoreError):
     """No right to do this at the destination."""
 
@@ -187,14 +197,12 @@ class AccessDenied(StoreError):
     retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
 
 
-@dataclass(eq=False)
 class StoreDamaged(StoreError):
     """What was read back differs from what was written, or a read came short."""
 
     code: ClassVar[str] = "store-damaged"
 
 
-@dataclass(eq=False)
 class Offline(StoreError):
     """No connection, a time-out, or a failure on the server's side."""
 
@@ -202,7 +210,6 @@ class Offline(StoreError):
     retry: ClassVar[Retry] = Retry.LATER
 
 
-@dataclass(eq=False)
 class RateLimited(StoreError):
     """Asked to slow down. *retry_after* is in seconds, None if not said."""
 
@@ -211,7 +218,6 @@ class RateLimited(StoreError):
     retry_after: float | None = None
 
 
-@dataclass(eq=False)
 class SignInNeeded(StoreError):
     """The sign-in is missing, has expired or was revoked."""
 
@@ -219,7 +225,56 @@ class SignInNeeded(StoreError):
     retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
 
 
-@dataclass(eq=False)
+class ScopeMissing(SignInNeeded):
+    """The owner signed in, but did not tick what is needed."""
+
+    code: ClassVar[str] = "scope-missing"
+
+
+class SignInExpired(SignInNeeded):
+    """The sign-in was good and is no longer: revoked, unused for long, or of an app that is still in testing."""
+
+    code: ClassVar[str] = "sign-in-expired"
+
+
+class WrongAccount(SignInNeeded):
+    """Signed in as *account*, but the destination belongs to *expected*."""
+
+    code: ClassVar[str] = "wrong-account"
+    account: str = ""
+    expected: str = ""
+
+
+class FilesInvisible(StoreError):
+    """The service answers, but what was stored there can no longer be seen: other app id, or access withdrawn."""
+
+    code: ClassVar[str] = "files-invisible"
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+
+
+class NotTheService(Offline):
+    """Something else answered: a sign-in page of the network, a proxy, a wrong address."""
+
+    code: ClassVar[str] = "not-the-service"
+
+
+class ClockWrong(StoreError):
+    """The service refuses because this computer's clock is off by *seconds*."""
+
+    code: ClassVar[str] = "clock-wrong"
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+    seconds: float = 0.0
+
+
+class SettingInvalid(StoreError):
+    """The setting *field* cannot be right; *allowed* says what is."""
+
+    code: ClassVar[str] = "setting-invalid"
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+    field: str = ""
+    allowed: str = ""
+
+
 class StoreFailed(StoreError):
     """Any other failure of the place; *reason* is the operating system's or the service's own word."""
 
@@ -228,14 +283,12 @@ class StoreFailed(StoreError):
     reason: str = ""
 
 
-@dataclass(eq=False)
 class RepositoryError(TraybackupError):
     """The repository as a whole cannot be used as asked."""
 
     code: ClassVar[str] = "repository-failed"
 
 
-@dataclass(eq=False)
 class NoRepository(RepositoryError):
     """The place holds no repository."""
 
@@ -244,7 +297,6 @@ class NoRepository(RepositoryError):
     place: str = ""
 
 
-@dataclass(eq=False)
 class RepositoryExists(RepositoryError):
     """There is one already; it is never created over."""
 
@@ -252,7 +304,6 @@ class RepositoryExists(RepositoryError):
     place: str = ""
 
 
-@dataclass(eq=False)
 class RepositoryLocked(RepositoryError):
     """Somebody else is at work since *since* (an ISO time).
 
@@ -269,7 +320,6 @@ class RepositoryLocked(RepositoryError):
     lock: str = ""
 
 
-@dataclass(eq=False)
 class WrongPassword(RepositoryError):
     """No key of the repository opens with it."""
 
@@ -278,7 +328,6 @@ class WrongPassword(RepositoryError):
     retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
 
 
-@dataclass(eq=False)
 class RecoveryCodeMistyped(WrongPassword):
     """A recovery code with a mistake in the *groups* named, such as ``3`` or ``2, 5``; empty: nobody knows where."""
 
@@ -286,7 +335,6 @@ class RecoveryCodeMistyped(WrongPassword):
     groups: str = ""
 
 
-@dataclass(eq=False)
 class PasswordMissing(RepositoryError):
     """No password was given, none is kept, and there is nobody to ask."""
 
@@ -295,7 +343,6 @@ class PasswordMissing(RepositoryError):
     retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
 
 
-@dataclass(eq=False)
 class PasswordUnusable(RepositoryError):
     """The password cannot be read from *source*, or is empty; *why* is a short keyword or the system's word."""
 
@@ -306,7 +353,6 @@ class PasswordUnusable(RepositoryError):
     why: str = ""
 
 
-@dataclass(eq=False)
 class RepositoryDamaged(RepositoryError):
     """The object *id* is not sound; *why* is a short keyword.
 
@@ -319,7 +365,6 @@ class RepositoryDamaged(RepositoryError):
     why: str = ""
 
 
-@dataclass(eq=False)
 class RepositoryTooNew(RepositoryError):
     """Written by a newer program; reading on could lose something."""
 
@@ -327,7 +372,6 @@ class RepositoryTooNew(RepositoryError):
     version: int = 0
 
 
-@dataclass(eq=False)
 class LockLost(RepositoryError):
     """Our lock is gone or too old to trust; nothing more is written."""
 
@@ -335,7 +379,6 @@ class LockLost(RepositoryError):
     retry: ClassVar[Retry] = Retry.LATER
 
 
-@dataclass(eq=False)
 class NoSuchSnapshot(RepositoryError):
     """Nothing matches *wanted*."""
 
@@ -343,7 +386,6 @@ class NoSuchSnapshot(RepositoryError):
     wanted: str = ""
 
 
-@dataclass(eq=False)
 class AmbiguousSnapshot(RepositoryError):
     """*wanted* matches *count* snapshots."""
 
@@ -352,17 +394,6 @@ class AmbiguousSnapshot(RepositoryError):
     count: int = 0
 
 
-@dataclass(eq=False)
-class NoSuchItem(RepositoryError):
-    """The snapshot *snapshot* holds nothing at *wanted*, or (*why*: ``not-a-file``) no file."""
-
-    code: ClassVar[str] = "no-such-item"
-    wanted: str = ""
-    snapshot: str = ""
-    why: str = ""
-
-
-@dataclass(eq=False)
 class NoSuchKey(RepositoryError):
     """No single key matches *wanted*."""
 
@@ -370,7 +401,6 @@ class NoSuchKey(RepositoryError):
     wanted: str = ""
 
 
-@dataclass(eq=False)
 class KeyInUse(RepositoryError):
     """The key that opened the repository cannot remove itself: the last way in would be lost."""
 
@@ -378,7 +408,6 @@ class KeyInUse(RepositoryError):
     id: str = ""
 
 
-@dataclass(eq=False)
 class PruneRefused(RepositoryError):
     """Something does not add up, so nothing was deleted. *why* is a short keyword, *what* an object's name."""
 
@@ -387,7 +416,6 @@ class PruneRefused(RepositoryError):
     what: str = ""
 
 
-@dataclass(eq=False)
 class ClockDoubtful(RepositoryError):
     """The clock says *now*, but the snapshot of *newest* is there already; both are ISO times. Nothing is decided."""
 
@@ -397,7 +425,6 @@ class ClockDoubtful(RepositoryError):
     newest: str = ""
 
 
-@dataclass(eq=False)
 class SourceError(TraybackupError):
     """What should be saved cannot be read."""
 
@@ -405,7 +432,6 @@ class SourceError(TraybackupError):
     path: str = ""
 
 
-@dataclass(eq=False)
 class SourceMissing(SourceError):
     """The path is not there: no snapshot is written, so that retention cannot push out the good ones."""
 
@@ -413,7 +439,6 @@ class SourceMissing(SourceError):
     retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
 
 
-@dataclass(eq=False)
 class SourceEmpty(SourceError):
     """The path held something at the last backup and is empty now: no snapshot is written."""
 
@@ -421,7 +446,6 @@ class SourceEmpty(SourceError):
     retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
 
 
-@dataclass(eq=False)
 class SourceIsPlace(SourceError):
     """The path lies in the repository's own folders: it would be saved into itself."""
 
@@ -429,7 +453,6 @@ class SourceIsPlace(SourceError):
     place: str = ""
 
 
-@dataclass(eq=False)
 class PatternInvalid(SourceError):
     """*pattern* is no gitignore pattern, so nobody can say what it would leave out; *path* is empty."""
 
@@ -438,7 +461,6 @@ class PatternInvalid(SourceError):
     pattern: str = ""
 
 
-@dataclass(eq=False)
 class SourceUnusable(SourceError):
     """Nothing of *path* can be read, so no snapshot is written; *reason* is the operating system's word."""
 
@@ -447,7 +469,6 @@ class SourceUnusable(SourceError):
     reason: str = ""
 
 
-@dataclass(eq=False)
 class SourceUnreadable(SourceError):
     """One item that could not be saved; *reason* is the operating system's word."""
 
@@ -456,7 +477,6 @@ class SourceUnreadable(SourceError):
     reason: str = ""
 
 
-@dataclass(eq=False)
 class WorkFolderUnusable(TraybackupError):
     """Where packs grow before they are stored, on this computer, there is no room or no right to write."""
 
@@ -466,7 +486,6 @@ class WorkFolderUnusable(TraybackupError):
     reason: str = ""
 
 
-@dataclass(eq=False)
 class RestoreError(TraybackupError):
     """The restore could not do what was asked."""
 
@@ -474,14 +493,18 @@ class RestoreError(TraybackupError):
     path: str = ""
 
 
-@dataclass(eq=False)
 class NotInSnapshot(RestoreError):
     """The snapshot holds nothing at *path*."""
 
     code: ClassVar[str] = "not-in-snapshot"
 
 
-@dataclass(eq=False)
+class NotAFile(RestoreError):
+    """What the snapshot holds at *path* has no content that could be written out."""
+
+    code: ClassVar[str] = "not-a-file"
+
+
 class TargetUnusable(RestoreError):
     """The folder to restore into is missing a right or the room, or is not a folder; *why* is a short keyword."""
 
@@ -491,7 +514,6 @@ class TargetUnusable(RestoreError):
     needed: int | None = None
 
 
-@dataclass(eq=False)
 class RestoreIncomplete(RestoreError):
     """*failed* of *total* items could not be brought back; they are listed."""
 
