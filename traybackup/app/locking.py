@@ -1,0 +1,45 @@
+"""Locking as the use cases want it: whoever only reads also gets on where nothing can be written."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+
+from traybackup.api.errors import AccessDenied, StoreReadOnly
+from traybackup.api.progress import Cancel
+from traybackup.app.context import Context
+from traybackup.engine import locks
+from traybackup.engine.identity import this_process
+from traybackup.engine.locks import Lock
+from traybackup.engine.repository import Repository
+
+
+@contextmanager
+def locked(
+    context: Context, repo: Repository, *, exclusive: bool, cancel: Cancel | None = None, wait: float = 0
+) -> Iterator[Lock]:
+    """Hold a lock while the block runs.
+
+    Raises:
+        RepositoryLocked: Somebody else is at work.
+    """
+    with locks.locked(
+        repo,
+        exclusive=exclusive,
+        identity=this_process(),
+        now=context.clock,
+        pause=locks.cancellable(cancel or Cancel()),
+        wait=wait,
+    ) as lock:
+        yield lock
+
+
+@contextmanager
+def locked_for_reading(context: Context, repo: Repository, *, cancel: Cancel | None = None) -> Iterator[None]:
+    """Hold a shared lock while the block reads; go without where the medium is write-protected or not ours.
+
+    Raises:
+        RepositoryLocked: Somebody is removing things.
+    """
+    with ExitStack() as stack:
+        with suppress(StoreReadOnly, AccessDenied):  # then nobody can remove anything there either
+            stack.enter_context(locked(context, repo, exclusive=False, cancel=cancel))
+        yield

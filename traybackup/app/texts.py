@@ -1,0 +1,91 @@
+"""Texts: from an error's code and parameters to a sentence in the reader's language.
+
+*Texts* holds one language. The English wording is in `traybackup.app.wording`; another language is a gettext catalogue
+over the same sentences.
+"""
+
+import gettext
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from traybackup.api.errors import TraybackupError
+from traybackup.app.units import size_text, span_text
+from traybackup.app.wording import ERRORS, FINDINGS, WORDS, Wording
+
+Value = str | int | float | None
+
+_SIZES = frozenset({"needed"})
+_SPANS = frozenset({"retry_after"})
+_TIMES = frozenset({"since", "now", "newest"})
+_IDS = frozenset({"id", "snapshot", "lock"})
+_SHORT_ID = 8
+
+
+class Message(NamedTuple):
+    """An error in the reader's words: a headline, what happened, what to do."""
+
+    title: str
+    explanation: str
+    todo: str
+
+    @property
+    def line(self) -> str:
+        """What happened and what to do, on one line."""
+        return " ".join(f"{self.explanation} {self.todo}".split())
+
+
+class Texts:
+    """The sentences of one language."""
+
+    def __init__(self, translations: gettext.NullTranslations | None = None) -> None:
+        self._translate = (translations or gettext.NullTranslations()).gettext
+
+    def error(self, error: TraybackupError) -> Message:
+        """Return what to tell about *error*."""
+        return self.message(error.code, error.params)
+
+    def message(self, code: str, params: Mapping[str, Value]) -> Message:
+        """Return what to tell about *code* with its parameters."""
+        wording = choose(code, params)
+        shown = {name: self._shown(name, value) for name, value in params.items()}
+        return Message(*(self._translate(sentence).format_map(shown) for sentence in wording))
+
+    def finding(self, code: str, detail: str = "") -> str:
+        """Return the end of the sentence “PATH: …” for something noticed about a saved item."""
+        known = FINDINGS.get(code)
+        sentence = self._translate(known) if known else code.replace("-", " ")
+        return f"{sentence} ({detail})" if detail else sentence
+
+    def _shown(self, name: str, value: Value) -> str:
+        if value is None or value == "":
+            return self._translate(WORDS.get(name, WORDS["unknown"]))
+        if name in _SIZES:
+            return size_text(int(value))
+        if name in _SPANS:
+            return span_text(float(value))
+        if name in _TIMES:
+            return _local_time(str(value))
+        if name in _IDS:
+            return str(value)[:_SHORT_ID]
+        return str(value)
+
+
+def choose(code: str, params: Mapping[str, Value]) -> Wording:
+    """Return the most fitting wording: by the word *why*, by a known parameter, else by the code alone."""
+    special = ERRORS.get(f"{code}:{params.get('why')}")
+    if special:
+        return special
+    for name, value in params.items():
+        special = ERRORS.get(f"{code}+{name}") if value not in (None, "") else None
+        if special:
+            return special
+    return ERRORS.get(code) or ERRORS["failed"]
+
+
+def _local_time(text: str) -> str:
+    """Return an ISO time as local time to the minute; what is none stays as it is."""
+    try:
+        return datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return text

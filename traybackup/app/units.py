@@ -1,0 +1,52 @@
+"""Sizes and spans of time as people read and write them.
+
+Sizes are decimal, 1 MB = 1,000,000 bytes, as on the package of the stick and in most desktops. On input a bare letter
+(K, M, G, T) means powers of 1024, as in restic and most command lines; MB and MiB mean what they say.
+"""
+
+import re
+
+_STEPS = ("bytes", "kB", "MB", "GB", "TB", "PB")
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgtp]?)(b|ib)?\s*", re.IGNORECASE)
+_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
+
+
+def size_text(size: int) -> str:
+    """Return *size* bytes for people: three significant digits, decimal units."""
+    value = float(size)
+    for step in _STEPS:
+        if value < 999.5 or step == _STEPS[-1]:  # noqa: PLR2004 - would round to 1000
+            break
+        value /= 1000
+    if step == "bytes":
+        return "1 byte" if size == 1 else f"{size} bytes"
+    digits = 2 if value < 9.995 else 1 if value < 99.95 else 0  # noqa: PLR2004 - three significant digits
+    return f"{value:.{digits}f} {step}"
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes that *text* means: ``500``, ``10M``, ``1.5GB``, ``2GiB``.
+
+    Raises:
+        ValueError: It is no size.
+    """
+    found = _SIZE.fullmatch(text)
+    if not found:
+        raise ValueError(text)
+    number, letter, suffix = found.groups()
+    base = 1000 if (suffix or "").lower() == "b" else 1024
+    return int(float(number) * base ** _POWERS[letter.lower()])
+
+
+def span_text(seconds: float) -> str:
+    """Return a span of time for people: ``42 s``, ``3 min 05 s``, ``2 h 10 min``, ``3 days``."""
+    whole = max(0, round(seconds))
+    if whole < 60:  # noqa: PLR2004 - a minute
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:  # noqa: PLR2004 - an hour
+        return f"{minutes} min {rest:02} s"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:  # noqa: PLR2004 - two days
+        return f"{hours} h {minutes:02} min"
+    return f"{hours // 24} days"
