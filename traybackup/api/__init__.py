@@ -1,1 +1,107 @@
-"""All that a plugin may import."""
+"""All that a plugin may import, in one place.
+
+`API_VERSION` names what is here. Within 1.x names, hooks and optional methods are only added; a plugin that declares
+``traybackup>=1,<2`` goes on working.
+"""
+
+from traybackup.api.checksum import of_stream
+from traybackup.api.errors import (
+    AccessDenied,
+    AlreadyExists,
+    Cancelled,
+    ClockWrong,
+    FilesInvisible,
+    InvalidName,
+    NotFound,
+    NotTheService,
+    Offline,
+    PlaceGone,
+    PlaceMissing,
+    PlaceSwapped,
+    RateLimited,
+    Retry,
+    ScopeMissing,
+    SettingInvalid,
+    SignInExpired,
+    SignInNeeded,
+    StoreDamaged,
+    StoreError,
+    StoreFailed,
+    StoreFull,
+    StoreReadOnly,
+    TraybackupError,
+    WrongAccount,
+)
+from traybackup.api.hookspecs import hookimpl
+from traybackup.api.provider import (
+    MAX_SECRET,
+    Account,
+    Field,
+    FieldKind,
+    Provider,
+    Redirects,
+    SignInAnswer,
+    SignInRequest,
+    Vault,
+)
+from traybackup.api.store import (
+    BytesPayload,
+    Capabilities,
+    Entry,
+    FilePayload,
+    Payload,
+    Space,
+    Store,
+    check_name,
+)
+
+API_VERSION = (1, 0)
+"""Major and minor: a higher minor only adds."""
+
+__all__ = [
+    "API_VERSION",
+    "MAX_SECRET",
+    "AccessDenied",
+    "Account",
+    "AlreadyExists",
+    "BytesPayload",
+    "Cancelled",
+    "Capabilities",
+    "ClockWrong",
+    "Entry",
+    "Field",
+    "FieldKind",
+    "FilePayload",
+    "FilesInvisible",
+    "InvalidName",
+    "NotFound",
+    "NotTheService",
+    "Offline",
+    "Payload",
+    "PlaceGone",
+    "PlaceMissing",
+    "PlaceSwapped",
+    "Provider",
+    "RateLimited",
+    "Redirects",
+    "Retry",
+    "ScopeMissing",
+    "SettingInvalid",
+    "SignInAnswer",
+    "SignInExpired",
+    "SignInNeeded",
+    "SignInRequest",
+    "Space",
+    "Store",
+    "StoreDamaged",
+    "StoreError",
+    "StoreFailed",
+    "StoreFull",
+    "StoreReadOnly",
+    "TraybackupError",
+    "Vault",
+    "WrongAccount",
+    "check_name",
+    "hookimpl",
+    "of_stream",
+]

@@ -6,6 +6,7 @@ medium, past the caches of this computer: a stick that drops writes or flips bit
 
 import hashlib
 
+from traybackup.api import checksum
 from traybackup.api.errors import StoreDamaged
 from traybackup.api.store import Entry, Payload, Store
 
@@ -22,12 +23,21 @@ def put_verified(store: Store, name: str, payload: Payload, *, overwrite: bool =
             raise StoreDamaged(name=name)
 
 
+def _expected(payload: Payload, kind: str) -> str | None:
+    if kind == "sha256":
+        return f"sha256:{payload.sha256.hex()}"
+    with payload.open() as stream:
+        return checksum.of_stream(kind, stream)
+
+
 def arrived(store: Store, entry: Entry, payload: Payload) -> bool:
     """Say whether the object is what was sent, by the service's own hash or by reading it back from the medium."""
     if entry.size != payload.size:
         return False
-    if entry.checksum and entry.checksum.startswith("sha256:"):
-        return entry.checksum == f"sha256:{payload.sha256.hex()}"
+    if entry.checksum:
+        expected = _expected(payload, entry.checksum.partition(":")[0])
+        if expected is not None:
+            return entry.checksum == expected
     digest = hashlib.sha256()
     try:
         store.read_back(entry.name, digest.update)
