@@ -145,9 +145,16 @@ def provide(command: str) -> None:
     say(f"On Debian or Ubuntu: sudo apt-get install {' '.join(missing)}")
 
 
+def configured() -> bool:
+    """Say whether the owner has set the program up: there is a config.toml where the program looks for it."""
+    probe = "import os; from traybackup.app import paths; print(paths.find(os.environ).config)"
+    said = subprocess.run([PYTHON, "-c", probe], check=False, capture_output=True, text=True).stdout
+    return bool(said) and (Path(said.strip()) / "config.toml").is_file()
+
+
 def run(arguments: Sequence[str]) -> int:
     """Start the program; where nothing is configured and nothing is asked for, its demo."""
-    return call([PYTHON, "-m", "traybackup", *(arguments or ["demo"])])
+    return call([PYTHON, "-m", "traybackup", *(arguments or ([] if configured() else ["demo"]))])
 
 
 def test(arguments: Sequence[str]) -> int:

@@ -87,7 +87,7 @@ def _apart_from_this_computer(tmp_path_factory: pytest.TempPathFactory) -> Itera
         patch.setenv("TRAYBACKUP_HOME", str(home / "traybackup"))
         patch.setenv("LC_ALL", "C.UTF-8")
         patch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]))
-        patch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+        patch.setenv("TRAYBACKUP_KEYRING", "off")  # the tester's own keyring stays shut
         patch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")  # spelled out: a bare Debian has no zone files
         if hasattr(time, "tzset"):
             time.tzset()

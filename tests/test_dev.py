@@ -203,6 +203,21 @@ def test_arguments_go_to_pytest_alone(dev: types.ModuleType, monkeypatch: pytest
     assert [call[1:] for call in calls] == [["-m", "pytest", "-k", "layers"]]
 
 
+def test_demo_runs_only_where_nothing_is_configured(
+    dev: types.ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without arguments the program itself starts as soon as there is a config.toml where it looks; before, its demo."""
+    monkeypatch.setattr(dev, "PYTHON", sys.executable)
+    monkeypatch.setenv("TRAYBACKUP_HOME", str(tmp_path))
+    calls = record_calls(dev, monkeypatch)
+    dev.run([])
+    dev.run(["snapshots", "--from", "x"])
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "config.toml").write_text("")
+    dev.run([])
+    assert [call[3:] for call in calls] == [["demo"], ["snapshots", "--from", "x"], []]
+
+
 def test_other_pythons_settings_stay_outside(dev: types.ModuleType) -> None:
     """PYTHONPATH and PYTHONHOME of the caller do not reach the private environment, whose programs come first."""
     inside = dev.surroundings(
