@@ -113,18 +113,17 @@ class Lock:
         self._thread: threading.Thread | None = None
         self._lost = False
         self._litter: list[str] = []
-        self._id = ""
-        self._write()
+        self._id, self._moment, self._mark = self._write()
 
     @property
     def id(self) -> str:
         """The id of the file that holds it now; it changes with every renewal."""
         return self._id
 
-    def _write(self) -> None:
+    def _write(self) -> tuple[str, datetime, float]:
         moment, mark = self._now(), self._elapsed()
         fresh = self._repo.save(FileKind.LOCK, encode(moment, self._me, exclusive=self.exclusive))
-        self._id, self._moment, self._mark = fresh, moment, mark
+        return fresh, moment, mark
 
     def _age(self) -> float:
         """Return the seconds since the last renewal, stand-by included: by whichever clock saw more of it."""
@@ -163,20 +162,16 @@ class Lock:
     def _renew(self) -> None:
         if self._lost:
             raise LockLost
-        before = self._id, self._moment, self._mark
-        self._write()
-        try:
-            # somebody who thought us dead may just be removing the old one; if he has not seen the new one, he will
-            self._stop.wait(self._timing.settle)
-            present = {entry.id for entry in self._repo.ids(FileKind.LOCK)}
-        except StoreError:
-            self._litter.append(self._id)
-            self._id, self._moment, self._mark = before
-            raise
-        self._litter.append(before[0])
-        self._lost = before[0] not in present
-        if self._lost:
+        fresh, moment, mark = self._write()
+        self._litter.append(fresh)
+        # somebody who thought us dead may just be removing the old one; if he has not seen the new one, he will
+        self._stop.wait(self._timing.settle)
+        if all(entry.id != self._id for entry in self._repo.ids(FileKind.LOCK)):
+            self._lost = True
             raise LockLost
+        # only now is it as young as it says: another thread's `check` must not pass before
+        self._litter[-1], self._id = self._id, fresh
+        self._moment, self._mark = moment, mark
         with contextlib.suppress(StoreError):
             while self._litter:
                 self._repo.remove(FileKind.LOCK, self._litter[-1])

@@ -466,6 +466,31 @@ def test_a_lock_taken_away_during_standby_is_lost(repo: Repository, clock: Clock
     assert present(repo) == [other]
 
 
+def test_nobody_passes_while_the_lock_is_being_made_sure_of(repo: Repository, clock: Clock) -> None:
+    """After stand-by, all threads wait for the answer that one of them fetches, and all of them stop."""
+    stopped = []
+
+    def work() -> None:
+        try:
+            lock.check()
+        except LockLost:
+            stopped.append(1)
+
+    timing = Timing(settle=0.1)
+    with locked(
+        repo, exclusive=True, identity=ME, now=clock.now, elapsed=clock.elapsed, pause=clock.pause, timing=timing
+    ) as lock:
+        repo.remove(FileKind.LOCK, lock.id)
+        clock.pause(2_400)
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+            time.sleep(0.01)
+        for thread in threads:
+            thread.join()
+    assert len(stopped) == 4
+
+
 def test_a_lock_that_cannot_be_made_sure_of_is_lost(place: MemoryPlace, clock: Clock) -> None:
     """Without an answer from the place nobody knows, so we stop."""
     store = FaultyStore(MemoryStore(place))
