@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from traybackup.api.store import Store
+from traybackup.stores import handles
 from traybackup.stores.local import LocalStore
 from traybackup.testing import FACTS, Ground, StoreConformance
 from traybackup.testing.facts.atomicity import full_place
@@ -16,6 +17,14 @@ class TestLocalStore(StoreConformance):
     @pytest.fixture
     def open_store(self, tmp_path: Path) -> Callable[[], Store]:
         return lambda: LocalStore(tmp_path)
+
+
+class TestLocalStoreWithoutHandles(TestLocalStore):
+    """As on Windows, which has no calls relative to a directory."""
+
+    @pytest.fixture(autouse=True)
+    def _no_handles(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(handles, "_HAS_HANDLES", False)
 
 
 class TestLocalStoreInMemory:

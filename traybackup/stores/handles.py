@@ -1,7 +1,8 @@
 """Operations relative to a held directory, so that nothing ever lands in an empty mount folder.
 
-*Root* is a directory that is kept open: every name below it is resolved from the handle, not from its path. Windows has
-no such handles; there the same calls take joined paths, and `traybackup.stores.presence` alone stands guard.
+*Root* is a directory that is kept open: every name below it is resolved from the handle, not from its path, and no link
+is followed on the way. Windows has no such handles; there the same calls take joined paths, and
+`traybackup.stores.presence` alone stands guard.
 Source of the flushing rules: fsync(2), fcntl(2) of macOS (``F_FULLFSYNC``), rename(2) and renameat2(2).
 """
 
@@ -22,6 +23,7 @@ from traybackup.api.store import Space
 _HAS_HANDLES = os.open in os.supports_dir_fd and os.scandir in os.supports_fd
 _COMMON = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 _DIRECTORY = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_DIRECTORY", 0)
+_PASSING = _DIRECTORY | _COMMON | getattr(os, "O_PATH", 0)
 _RENAME_NOREPLACE = 1
 _NO_SUCH_CALL = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP})
 
@@ -75,77 +77,97 @@ class Root:
         if last and self._fd is not None:
             os.close(self._fd)
 
-    def _at(self, name: str) -> str:
-        return name or "." if self._fd is not None else os.path.join(self.path, name)
+    @contextlib.contextmanager
+    def _inside(self, name: str) -> Iterator[tuple[str, int | None]]:
+        """Yield what to call *name* and from which handle: its folder's, reached without following any link."""
+        if self._fd is None:
+            yield os.path.join(self.path, name), None
+            return
+        *folders, last = name.split("/")
+        fd = self._fd
+        try:
+            for folder in folders:
+                inner = os.open(folder, _PASSING, dir_fd=fd)
+                if fd != self._fd:
+                    os.close(fd)
+                fd = inner
+            yield last or ".", fd
+        finally:
+            if fd != self._fd:
+                os.close(fd)
 
     def open(self, name: str, flags: int = os.O_RDONLY, mode: int = 0o600) -> int:
-        """Open the file *name*, never through a link."""
-        return os.open(self._at(name), flags | _COMMON, mode, dir_fd=self._fd)
+        """Open the file *name*."""
+        with self._inside(name) as (last, fd):
+            return os.open(last, flags | _COMMON, mode, dir_fd=fd)
 
     def stat(self, name: str) -> os.stat_result:
         """Return what is under *name*, not what it links to."""
-        return os.stat(self._at(name), dir_fd=self._fd, follow_symlinks=False)
+        with self._inside(name) as (last, fd):
+            return os.stat(last, dir_fd=fd, follow_symlinks=False)
 
     def make_folder(self, name: str, mode: int) -> bool:
         """Make the folder *name* below an existing one; return False if it is there already."""
-        try:
-            os.mkdir(self._at(name), mode, dir_fd=self._fd)
-        except FileExistsError:
-            return False
+        with self._inside(name) as (last, fd):
+            try:
+                os.mkdir(last, mode, dir_fd=fd)
+            except FileExistsError:
+                return False
         return True
 
     def remove(self, name: str) -> None:
         """Remove the file *name*."""
-        os.unlink(self._at(name), dir_fd=self._fd)
+        with self._inside(name) as (last, fd):
+            os.unlink(last, dir_fd=fd)
 
     def scan(self, folder: str) -> list[tuple[str, os.stat_result]]:
         """Return names and facts of all that is in *folder*, with no handle left open."""
         found = []
-        fd = None if self._fd is None else os.open(self._at(folder), _DIRECTORY | _COMMON, dir_fd=self._fd)
-        try:
-            with os.scandir(self._at(folder) if fd is None else fd) as listing:
-                for entry in listing:
-                    with contextlib.suppress(FileNotFoundError):  # removed by somebody else meanwhile
-                        found.append((entry.name, entry.stat(follow_symlinks=False)))
-        finally:
-            if fd is not None:
-                os.close(fd)
+        with self._folder(folder) as listed, os.scandir(listed) as listing:
+            for entry in listing:
+                with contextlib.suppress(FileNotFoundError):  # removed by somebody else meanwhile
+                    found.append((entry.name, entry.stat(follow_symlinks=False)))
         return found
 
+    @contextlib.contextmanager
+    def _folder(self, name: str) -> Iterator[int | str]:
+        """Open the folder *name*; on Windows yield its path."""
+        with self._inside(name) as (last, above):
+            if above is None:
+                yield last
+                return
+            fd = os.open(last, _DIRECTORY | _COMMON, dir_fd=above)
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
     def rename(self, old: str, new: str, *, replace: bool) -> None:
-        """Give the file *old* the name *new* in one step.
+        """Give the file *old* the name *new*, in the same folder and in one step.
 
         Raises:
             FileExistsError: *new* is taken and *replace* is false.
         """
-        if replace:
-            os.replace(self._at(old), self._at(new), src_dir_fd=self._fd, dst_dir_fd=self._fd)
-        elif self._fd is None:
-            os.rename(self._at(old), self._at(new))  # Windows refuses if the name is taken
-        elif not self._rename_new(old, new):
-            self._rename_checked(old, new)
+        target = new.rpartition("/")[2]
+        with self._inside(old) as (source, fd):
+            if fd is None:
+                target = os.path.join(os.path.dirname(source), target)
+            if replace:
+                os.replace(source, target, src_dir_fd=fd, dst_dir_fd=fd)
+            elif sys.platform == "win32":
+                os.rename(source, target)  # refused there if the name is taken
+            elif not _rename_new(source, target, fd):
+                self._rename_checked(source, target, fd)
 
-    def _rename_new(self, old: str, new: str) -> bool:
-        """Rename unless *new* is taken, in one system call; return False where there is no such call."""
-        if not hasattr(_libc(), "renameat2"):
-            return False
-        at = -1 if self._fd is None else self._fd
-        if _libc().renameat2(at, os.fsencode(old), at, os.fsencode(new), _RENAME_NOREPLACE) == 0:
-            return True
-        number = ctypes.get_errno()
-        if number in _NO_SUCH_CALL:
-            return False
-        raise OSError(number, os.strerror(number), new)
-
-    def _rename_checked(self, old: str, new: str) -> None:
-        """Rename unless *new* is taken, as far as two calls can; other threads of ours are kept out."""
+    def _rename_checked(self, source: str, target: str, fd: int | None) -> None:
+        """Rename unless *target* is taken, as far as two calls can; other threads of ours are kept out."""
         with self._lock:
             try:
-                self.stat(new)
+                os.stat(target, dir_fd=fd, follow_symlinks=False)
             except FileNotFoundError:
-                os.replace(self._at(old), self._at(new), src_dir_fd=self._fd, dst_dir_fd=self._fd)
+                os.replace(source, target, src_dir_fd=fd, dst_dir_fd=fd)
                 return
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new)
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
 
     def sync_file(self, name: str) -> None:
         """Flush the file *name* to the medium."""
@@ -157,16 +179,14 @@ class Root:
 
     def sync_folder(self, name: str) -> None:
         """Flush the names in the folder *name* to the medium."""
-        if self._fd is None:
-            return  # Windows writes directory entries through and cannot flush them
-        fd = os.open(self._at(name), _DIRECTORY, dir_fd=self._fd)
-        try:
-            sync(fd)
-        except OSError as error:
-            if error.errno not in _NO_SUCH_CALL:  # some network file systems cannot flush a folder
-                raise
-        finally:
-            os.close(fd)
+        with self._folder(name) as folder:
+            if isinstance(folder, str):
+                return  # Windows writes directory entries through and cannot flush them
+            try:
+                sync(folder)
+            except OSError as error:
+                if error.errno not in _NO_SUCH_CALL:  # some network file systems cannot flush a folder
+                    raise
 
     def space(self) -> Space:
         """Return the room on the medium."""
@@ -175,6 +195,19 @@ class Root:
             return Space(total=usage.total, free=usage.free)
         found = os.fstatvfs(self._fd)
         return Space(total=found.f_blocks * found.f_frsize, free=found.f_bavail * found.f_frsize)
+
+
+def _rename_new(source: str, target: str, fd: int | None) -> bool:
+    """Rename unless *target* is taken, in one system call; return False where there is no such call."""
+    if not hasattr(_libc(), "renameat2"):
+        return False
+    at = -1 if fd is None else fd  # no matter for absolute paths
+    if _libc().renameat2(at, os.fsencode(source), at, os.fsencode(target), _RENAME_NOREPLACE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _NO_SUCH_CALL:
+        return False
+    raise OSError(number, os.strerror(number), target)
 
 
 @cache

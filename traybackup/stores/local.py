@@ -11,7 +11,6 @@ group's rights added where ``config`` has them).
 
 import contextlib
 import errno
-import mmap
 import os
 import stat
 import sys
@@ -38,10 +37,11 @@ from traybackup.stores.filesystems import largest_file
 from traybackup.stores.handles import Root, sync
 from traybackup.stores.oserrors import DENIED, store_error
 from traybackup.stores.presence import Marker, Presence
+from traybackup.stores.transfer import PIECE, pump, read_exactly, try_direct, write_all
 
-_PIECE = 1 << 20
 _PACK_FOLDERS = tuple(f"data/{number:02x}" for number in range(256))
 _FOLDERS = ("", "index", "keys", "locks", "snapshots", *_PACK_FOLDERS)
+_READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)  # a FIFO would wait for its writer for ever
 _NO_OBJECT = frozenset({errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO})
 
 
@@ -83,15 +83,16 @@ class LocalStore(Store):
             raise StoreFailed(place=self.place, name=name, reason=os.strerror(errno.EFBIG))
         with self._root.held():
             self._presence.check()
-            if not overwrite and self._size_of(name) is not None:
+            taken = self._size_of(name) is not None
+            if taken and not overwrite:
                 raise AlreadyExists(place=self.place, name=name)
             try:
                 self._prepare(name, size)
-                self._write(name, payload, replace_it=overwrite)
+                self._write(name, payload, overwrite=overwrite, taken=taken)
             except StoreError as failed:
                 if _number(failed) not in (errno.EIO, errno.ENOENT):
                     raise
-                self._write_anew(name, payload, replace_it=overwrite)
+                self._write_anew(name, payload, overwrite=overwrite, taken=taken)
         return Entry(name, size)
 
     def get(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
@@ -100,7 +101,7 @@ class LocalStore(Store):
             if offset < 0 or wanted < 0 or offset + wanted > size:
                 raise StoreDamaged(place=self.place, name=name)
             os.lseek(fd, offset, os.SEEK_SET)
-            data = _read(fd, wanted)
+            data = read_exactly(fd, wanted)
         if len(data) != wanted:
             raise StoreDamaged(place=self.place, name=name)
         return data
@@ -116,7 +117,7 @@ class LocalStore(Store):
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         folder = prefix.rpartition("/")[0]
-        if folder:
+        if "/" in prefix:
             check_name(folder)
         with self._root.held():
             self._presence.check()
@@ -145,7 +146,7 @@ class LocalStore(Store):
                 os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
             direct = self._open_direct(name)
             try:
-                got = _pump(fd if direct is None else direct, size, consume)
+                got = pump(fd if direct is None else direct, size, consume)
             finally:
                 if direct is not None:
                     os.close(direct)
@@ -161,18 +162,22 @@ class LocalStore(Store):
 
     # Writing
 
-    def _write_anew(self, name: str, payload: Payload, *, replace_it: bool) -> None:
+    def _write_anew(self, name: str, payload: Payload, *, overwrite: bool, taken: bool) -> None:
         """Write once more after a fault of the medium, or after somebody removed the folder; there is no third time."""
         self._presence.check()
         self._ready.clear()
         try:
             self._prepare(name, payload.size)
-            self._write(name, payload, replace_it=replace_it)
+            self._write(name, payload, overwrite=overwrite, taken=taken)
         except NotFound as error:
             raise PlaceGone(place=self.place, name=name) from error
 
-    def _write(self, name: str, payload: Payload, *, replace_it: bool) -> None:
-        """Write *payload* and make it *name*; on any failure leave nothing behind that was not there before."""
+    def _write(self, name: str, payload: Payload, *, overwrite: bool, taken: bool) -> None:
+        """Write *payload* and make it *name*; on any failure leave nothing behind that was not there before.
+
+        Args:
+            taken: There is an old object; if the last flush fails it is gone, and the new one is better than none.
+        """
         temporary = leftovers.temporary(name)
         scrap = temporary
         with self._told(name, payload.size):
@@ -187,8 +192,8 @@ class LocalStore(Store):
                 os.close(fd)
             self._presence.check()
             with self._told(name, payload.size):
-                self._root.rename(temporary, name, replace=replace_it)
-                scrap = "" if replace_it else name
+                self._root.rename(temporary, name, replace=overwrite)
+                scrap = "" if taken else name
                 self._root.sync_file(name)
                 self._root.sync_folder(name.rpartition("/")[0])
         except BaseException:
@@ -201,12 +206,12 @@ class LocalStore(Store):
         """Copy *payload*; its own errors pass as they are, they are not the place's."""
         left = payload.size
         with payload.open() as stream:
-            while piece := stream.read(_PIECE):
+            while piece := stream.read(PIECE):
                 left -= len(piece)
                 if left < 0:
                     break
                 with self._told(name, payload.size):
-                    _write_all(fd, piece)
+                    write_all(fd, piece)
                 self._presence.check()
         if left:
             raise StoreDamaged(place=self.place, name=name)
@@ -234,6 +239,8 @@ class LocalStore(Store):
         above = folder.rpartition("/")[0]
         if above and above not in self._ready:
             self._make_folders(above)
+        if folder in self._ready:  # one of those made with ``data``
+            return
         made = self._root.make_folder(folder, self._folder_mode)
         if made and folder == "data":
             for pack_folder in _PACK_FOLDERS:  # all at once: one flush instead of 256
@@ -269,7 +276,7 @@ class LocalStore(Store):
         with self._root.held():
             try:
                 with self._told(name):
-                    fd = self._root.open(name)
+                    fd = self._root.open(name, _READING)
             except StoreError as error:
                 if _number(error) not in _NO_OBJECT | {errno.ENOENT}:
                     raise
@@ -291,8 +298,7 @@ class LocalStore(Store):
         fd = None
         try:
             fd = self._root.open(name, os.O_RDONLY | os.O_DIRECT)
-            with mmap.mmap(-1, mmap.PAGESIZE) as buffer:
-                os.preadv(fd, [buffer], 0)  # some say no only now
+            try_direct(fd)
         except OSError:
             if fd is not None:
                 os.close(fd)
@@ -362,32 +368,3 @@ def _is_object_name(name: str) -> bool:
 
 def _number(failed: StoreError) -> int | None:
     return failed.__cause__.errno if isinstance(failed.__cause__, OSError) else None
-
-
-def _read(fd: int, size: int) -> bytes:
-    """Return *size* bytes, fewer only at the end of the file."""
-    data = os.read(fd, size)
-    if len(data) == size:
-        return data
-    pieces = [data]
-    size -= len(data)
-    while size and (data := os.read(fd, size)):
-        pieces.append(data)
-        size -= len(data)
-    return b"".join(pieces)
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
-
-
-def _pump(fd: int, size: int, consume: Callable[[bytes], object]) -> int:
-    """Read *size* bytes of *fd* into an aligned buffer, as direct input wants it; return how many there were."""
-    got = 0
-    with mmap.mmap(-1, _PIECE) as buffer, os.fdopen(fd, "rb", buffering=0, closefd=False) as stream:
-        while got < size and (count := stream.readinto(buffer)):
-            consume(buffer[:count])
-            got += count
-    return got
