@@ -26,8 +26,11 @@ MAX_FILE = 512 << 20
 """Bytes an unpacked file or a tree may have once decompressed: far above any real one, far below what would hurt."""
 
 _ZSTD = b"\x02"
+_STEP = 1 << 10
+"""Bytes of a frame decompressed at a time where it does not declare its size; they can become 32 MiB."""
+
 _HEX_ID = re.compile(r"[0-9a-f]{64}")
-_TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))")
+_TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -92,7 +95,7 @@ def parse_json(data: bytes, kind: str, file_id: str = "") -> object:
     if len(data) > MAX_FILE:
         raise RepositoryDamaged(kind=kind, id=file_id, why="too-large")
     try:
-        value: object = json.loads(data, parse_constant=_no_constant)
+        value: object = json.loads(data.decode(), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise RepositoryDamaged(kind=kind, id=file_id, why="bad-json") from error
     return value
@@ -129,12 +132,7 @@ def unzstd(frame: bytes, limit: int, expected: int | None = None) -> bytes:
         declared = zstandard.frame_content_size(frame)
         if declared > limit or (expected is not None and declared not in (-1, expected)):
             raise ValueError(declared)
-        if declared >= 0:
-            plain = zstandard.ZstdDecompressor().decompress(frame)
-        else:
-            # without a declared size the whole answer is allocated beforehand, so read piece by piece instead
-            with zstandard.ZstdDecompressor().stream_reader(frame) as stream:
-                plain = stream.read(limit + 1)
+        plain = zstandard.ZstdDecompressor().decompress(frame) if declared >= 0 else _unzstd_unsized(frame, limit)
     except zstandard.ZstdError as error:
         raise ValueError(str(error)) from error
     if len(plain) > limit or (expected is not None and len(plain) != expected):
@@ -142,10 +140,24 @@ def unzstd(frame: bytes, limit: int, expected: int | None = None) -> bytes:
     return plain
 
 
+def _unzstd_unsized(frame: bytes, limit: int) -> bytes:
+    """Decompress a frame that does not say how much is in it: a little of it at a time, so that a bomb stays small."""
+    unpacker = zstandard.ZstdDecompressor().decompressobj()
+    pieces: list[bytes] = []
+    held = 0
+    for at in range(0, len(frame), _STEP):
+        pieces.append(unpacker.decompress(frame[at : at + _STEP]))
+        held += len(pieces[-1])
+        if held > limit:
+            raise ValueError(held)
+        if unpacker.eof:
+            return b"".join(pieces)
+    raise ValueError(held)  # cut off
+
+
 @lru_cache(maxsize=4096)
 def _second(seconds: int) -> str:
-    moment = _EPOCH + timedelta(seconds=seconds)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S") if moment.year >= 1000 else f"{moment:%04Y-%m-%dT%H:%M:%S}"  # noqa: PLR2004 - strftime drops zeros
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:-6]  # strftime drops the zeros of the year 702
 
 
 def format_time(nanoseconds: int) -> str:
