@@ -206,7 +206,7 @@ def test_arguments_go_to_pytest_alone(dev: types.ModuleType, monkeypatch: pytest
 def test_demo_runs_only_where_nothing_is_configured(
     dev: types.ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without arguments the program itself starts as soon as there is a config.toml where it looks; before, its demo."""
+    """Without arguments the program itself starts once there is a config.toml where it looks; before, its demo."""
     monkeypatch.setattr(dev, "PYTHON", sys.executable)
     monkeypatch.setenv("TRAYBACKUP_HOME", str(tmp_path))
     calls = record_calls(dev, monkeypatch)
