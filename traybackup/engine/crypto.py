@@ -71,9 +71,10 @@ def derive(password: str, salt: bytes, cost: KdfParameters) -> "MasterKey":
         ValueError: The cost is out of bounds.
     """
     cost.check()
-    # OpenSSL refuses its own default maxmem for restic's usual cost, so say what is needed
+    # OpenSSL refuses its own default maxmem for restic's usual cost, so say what is needed: a little more than the
+    # table itself, and below 2 GiB, which is all that can be said
     raw = hashlib.scrypt(
-        password.encode(), salt=salt, n=cost.n, r=cost.r, p=cost.p, maxmem=2 * cost.memory + (1 << 22), dklen=64
+        password.encode(), salt=salt, n=cost.n, r=cost.r, p=cost.p, maxmem=cost.memory + (1 << 20), dklen=64
     )
     return MasterKey(encrypt=raw[:32], mac_k=raw[32:48], mac_r=raw[48:64])
 
