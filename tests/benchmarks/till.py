@@ -23,7 +23,7 @@ DOCUMENTS = 20_000
 ARTICLES = 20_000
 CUSTOMERS = 5_000
 QUARTERS = 8  # exports kept
-FIRST_DAY = dt.date(2016, 1, 4)
+FIRST_DAY = dt.date(2013, 1, 7)
 
 SCHEMA = """
     CREATE TABLE articles (id INTEGER PRIMARY KEY, ean TEXT, name TEXT, price INTEGER, tax INTEGER, note TEXT,
