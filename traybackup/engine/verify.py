@@ -7,7 +7,7 @@ medium, past the caches of this computer: a stick that drops writes or flips bit
 import hashlib
 
 from traybackup.api import checksum
-from traybackup.api.errors import StoreDamaged
+from traybackup.api.errors import NotFound, StoreDamaged
 from traybackup.api.store import Entry, Payload, Store
 
 
@@ -41,6 +41,6 @@ def arrived(store: Store, entry: Entry, payload: Payload) -> bool:
     digest = hashlib.sha256()
     try:
         store.read_back(entry.name, digest.update)
-    except StoreDamaged:
+    except (StoreDamaged, NotFound):  # a write that never happened shows only here
         return False
     return digest.digest() == payload.sha256
