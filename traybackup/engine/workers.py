@@ -36,7 +36,7 @@ class Workers(Generic[T]):
             try:
                 self._work(item)
             except BaseException as error:  # noqa: BLE001 - handed to the feeder, nothing is swallowed
-                self._failure = error
+                self._failure = self._failure or error
 
     def check(self) -> None:
         """Raise the first failure, if there was one."""
