@@ -101,6 +101,10 @@ class Content(ABC):
             SourceUnreadable: The rest cannot be read.
         """
 
+    def ready(self) -> bool:
+        """Say whether `read` can begin at once: a database's copy may still be under way, with others to read first."""
+        return True
+
     def metadata(self) -> Metadata | None:
         """Return the metadata that belong to the bytes read; None: those of the item as listed.
 

@@ -62,6 +62,13 @@ def same_content(before: os.stat_result, after: os.stat_result) -> bool:
     )
 
 
+def settle(status: os.stat_result) -> None:
+    """Wait until a write would give the file another time than the one in *status*."""
+    age = time.time_ns() - status.st_ctime_ns
+    if 0 <= age < _TICK:
+        time.sleep((_TICK - age) / 1e9)
+
+
 class Handles:
     """Opens items of a tree by what was listed about them."""
 
@@ -79,7 +86,7 @@ class Handles:
         return self._open(item, _DIRECTORY | os.O_RDONLY)[0]
 
     def regular(self, item: Item) -> tuple[int, os.stat_result]:
-        """Open a regular file and return what it is now, settled.
+        """Open a regular file and return what it is now; by the time this returns, that is settled.
 
         Raises:
             FileNotFoundError: It vanished.
@@ -94,10 +101,7 @@ class Handles:
         if not stat.S_ISREG(status.st_mode):
             os.close(handle)
             raise SourceUnreadable(path=os.fsdecode(item.path), reason="replaced")
-        age = time.time_ns() - status.st_ctime_ns
-        if 0 <= age < _TICK:
-            time.sleep((_TICK - age) / 1e9)
-            status = os.fstat(handle)
+        settle(status)
         return handle, status
 
     def small(self, item: Item, limit: int) -> bytes | None:

@@ -17,10 +17,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from traybackup.api.errors import SourceIsPlace, SourceMissing
+from traybackup.api.progress import Cancel
 from traybackup.api.source import Content, Finding, Item, Kind, Metadata, Selection, Source
 from traybackup.sources.files import PATH_LIMIT, Handles, PlainFiles, unreadable
 from traybackup.sources.metadata import Describer
+from traybackup.sources.scratch import Scratch
 from traybackup.sources.selection import CACHE_SIGNATURE, CACHE_TAG, Rules
+from traybackup.sources.sqlite import Databases
+from traybackup.sources.sqlite_copy import HEADER, SIBLINGS, is_database
 
 AnyPath = bytes | str | os.PathLike[str] | os.PathLike[bytes]
 Listing = list[tuple[bytes, os.DirEntry[str]]]
@@ -38,6 +42,8 @@ class FolderSource(Source):
         *,
         work_dir: Path,
         avoid: Sequence[AnyPath] = (),
+        deadline: float = 30.0,
+        cancel: Cancel | None = None,
     ) -> None:
         """Look whether everything is there.
 
@@ -45,6 +51,8 @@ class FolderSource(Source):
             paths: What to save; relative ones start at the current folder.
             work_dir: Where copies of databases may be made, in a folder of their own that is removed by `close`.
             avoid: What is never saved: the place that is saved to, and this program's own files.
+            deadline: Seconds to go on trying to get a consistent copy of a database that is in use.
+            cancel: Ends the copying of databases early; everything else ends where it is listed or opened.
 
         Raises:
             SourceMissing: One of *paths* is not there.
@@ -53,7 +61,6 @@ class FolderSource(Source):
             PatternInvalid: The selection has a pattern that is none.
         """
         self.findings = []
-        self._work_dir = work_dir
         self._selection = selection or Selection()
         self._rules = Rules(self._selection.exclude) if self._selection.exclude else None
         self._markers = {os.fsencode(name) for name in self._selection.exclude_if_present}
@@ -67,6 +74,10 @@ class FolderSource(Source):
         self._describer = Describer(self.findings)
         self._handles = Handles(self._tops)
         self._files = PlainFiles(self._handles, self._describer, self.findings)
+        self._scratch = Scratch(work_dir)
+        self._databases = Databases(
+            self._scratch, self._handles, self._files, self._describer, deadline=deadline, cancel=cancel or Cancel()
+        )
         self._unreachable: dict[bytes, OSError] = {}
 
     @property
@@ -85,11 +96,15 @@ class FolderSource(Source):
             try:
                 with os.scandir(handle) as entries:
                     listing = sorted([(entry.name.encode(_ENCODING, _ERRORS), entry) for entry in entries])
+                beside = [name for name, _ in listing if name.endswith(SIBLINGS)]
                 if self._markers or self._selection.exclude_caches:
                     listing = self._unmarked(listing, handle)
                 if self._rules:
                     listing = self._selected(listing, path, self._rules)
-                return self._items(listing, path, handle)
+                items = self._items(listing, path, handle)
+                if beside:
+                    self._databases.look_beside(items, beside, handle)
+                return items
             finally:
                 os.close(handle)
         except OSError as error:
@@ -98,10 +113,32 @@ class FolderSource(Source):
     def open(self, item: Item) -> Content:
         if item.path in self._unreachable:
             raise unreadable(item.path, self._unreachable[item.path])
-        return self._files.open(item, *self._handles.regular(item))
+        if (put_aside := self._databases.open_put_aside(item)) is not None:
+            return put_aside
+        self._databases.wait_until_free(item.metadata)
+        handle, status = self._handles.regular(item)
+        try:
+            head = os.pread(handle, HEADER, 0)
+        except OSError as error:
+            os.close(handle)
+            raise unreadable(item.path, error) from error
+        if is_database(head):
+            os.close(handle)
+            return self._databases.open(item, head)
+        return self._files.open(item, handle, status)
 
     def read_small(self, item: Item, limit: int) -> bytes | None:
+        copying = self._databases.copying
+        if copying and (item.metadata.device_id, item.metadata.inode) in copying:
+            return None
         return self._handles.small(item, limit)
+
+    def wanted(self, item: Item) -> bool:
+        return not self._databases.left_out(item.path)
+
+    def close(self) -> None:
+        self._databases.close()
+        self._scratch.close()
 
     # -- the paths that were named, and those that lead to them ------------------------------------------------------
 
