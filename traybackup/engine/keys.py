@@ -16,10 +16,19 @@ from datetime import datetime
 
 import msgspec
 
-from traybackup.api.errors import KeyInUse, NoSuchKey, NotFound, RepositoryDamaged, WrongPassword
+from traybackup.api.errors import (
+    KeyInUse,
+    NoSuchKey,
+    NotFound,
+    RepositoryDamaged,
+    StoreDamaged,
+    StoreFailed,
+    WrongPassword,
+)
 from traybackup.api.store import BytesPayload, Store
 from traybackup.engine.codec import FileKind, format_datetime, is_id, object_name
 from traybackup.engine.crypto import KdfParameters, MasterKey, calibrate, derive
+from traybackup.engine.verify import put_verified
 
 _MAX_TRIED = 20
 """Keys tried with one password: each costs a fraction of a second, and a hostile place could list thousands."""
@@ -106,15 +115,15 @@ def find_key(store: Store, password: str, *, hint: str = "") -> tuple[str, Maste
 
     Raises:
         WrongPassword: None opens, though at least one key is sound (or there is none at all).
-        RepositoryDamaged: None opens, and every key file is broken.
+        RepositoryDamaged, StoreDamaged, StoreFailed: None opens, and no key file could be read.
     """
-    damage: RepositoryDamaged | None = None
+    damage: RepositoryDamaged | StoreDamaged | StoreFailed | None = None
     sound = 0
     ids = sorted(key_ids(store), key=lambda key_id: key_id != hint)
     for key_id in ids[:_MAX_TRIED]:
         try:
             key_file = _load(store, key_id)
-        except RepositoryDamaged as error:
+        except (RepositoryDamaged, StoreDamaged, StoreFailed) as error:  # the last: a bad sector under this one file
             damage = error
             continue
         except NotFound:  # removed since it was listed
@@ -142,7 +151,7 @@ def add_key(
     user: str,
     cost: KdfParameters | None = None,
 ) -> str:
-    """Write a key file for *password* and return its id.
+    """Write a key file for *password*, verified, and return its id.
 
     Args:
         cost: scrypt's cost; None measures what this computer can bear.
@@ -164,7 +173,7 @@ def add_key(
     }
     data = json.dumps(fields).encode()
     key_id = hashlib.sha256(data).hexdigest()
-    store.put(object_name(FileKind.KEY, key_id), BytesPayload(data))
+    put_verified(store, object_name(FileKind.KEY, key_id), BytesPayload(data))
     return key_id
 
 
@@ -175,6 +184,8 @@ def list_keys(store: Store) -> Iterator[KeyInfo | RepositoryDamaged]:
             key_file = _load(store, key_id)
         except RepositoryDamaged as error:
             yield error
+        except NotFound:  # removed since it was listed
+            continue
         else:
             yield KeyInfo(key_id, key_file.created, key_file.username, key_file.hostname)
 
