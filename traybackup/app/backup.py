@@ -9,7 +9,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -26,6 +26,7 @@ from traybackup.api.progress import Cancel, Progress
 from traybackup.api.source import Finding, Selection, Unreadable
 from traybackup.app import places
 from traybackup.app.context import Context
+from traybackup.app.estimate import estimating
 from traybackup.app.locking import locked
 from traybackup.app.opening import Access, NewRepository, opened_or_made
 from traybackup.app.workfolder import work_folder
@@ -108,10 +109,12 @@ def back_up(
     progress: Progress,
     cancel: Cancel,
     made: Callable[[NewRepository], None],
+    estimate: bool = False,
 ) -> Backup:
     """Save the paths as one snapshot.
 
     Args:
+        estimate: Count what lies ahead, too, because somebody looks at the progress.
         made: Told at once when a repository was made, before anything can go wrong: it carries the recovery code.
 
     Raises:
@@ -131,7 +134,8 @@ def back_up(
             made(target.made)
         repo = target.repository
         with locked(context, repo, exclusive=False, cancel=cancel) as lock:
-            parent, archived = _store(run, repo, source, folder)
+            with _counting(run, folder, [place.folder]) if estimate else nullcontext():
+                parent, archived = _store(run, repo, source, folder)
             progress.phase("snapshot")
             cancel.check()
             lock.check()
@@ -160,6 +164,16 @@ def _source(request: BackupRequest, folder: Path, avoid: Sequence[os.PathLike[st
             yield source
     except SourceUnreadable as error:
         raise SourceUnusable(path=error.path, reason=error.reason) from error
+
+
+@contextmanager
+def _counting(run: _Run, folder: Path, avoid: Sequence[os.PathLike[str]]) -> Iterator[None]:
+    """Count what lies ahead while the block runs, in a source of its own: one is for one thread."""
+    with (
+        FolderSource(run.request.paths, run.request.selection, work_dir=folder, avoid=avoid) as source,
+        estimating(source, run.progress),
+    ):
+        yield
 
 
 def _store(run: _Run, repo: Repository, source: FolderSource, folder: Path) -> tuple[Snapshot | None, Archived]:
@@ -224,7 +238,7 @@ def _snapshot(
     } | {name: getattr(counts, name) for name in Counts.__slots__}
     posix = os.name == "posix"
     return Snapshot(
-        time=run.started,
+        time=run.started.astimezone(),  # with the shop's own offset, for who reads it elsewhere
         tree=archived.tree,
         paths=tuple(paths),
         hostname=_host(run),

@@ -7,11 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from traybackup.api.errors import RepositoryLocked
 from traybackup.app.paths import Paths, find
 from traybackup.app.vault import Vault, open_vault
 
 Clock = Callable[[], datetime]
 """Returns the time: aware, UTC."""
+
+Waiting = Callable[[RepositoryLocked], object]
+"""Is told, before each wait, who is in the way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,7 @@ class Context:
     clock: Clock
     host: str
     user: str
+    waiting: Waiting
 
 
 def utc_now() -> datetime:
@@ -36,7 +41,13 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def build(environment: Mapping[str, str] | None = None, clock: Clock = utc_now) -> Context:
+def nobody_is_told(_error: RepositoryLocked) -> None:
+    """Tell nobody."""
+
+
+def build(
+    environment: Mapping[str, str] | None = None, clock: Clock = utc_now, waiting: Waiting = nobody_is_told
+) -> Context:
     """Return the surroundings of this process."""
     environment = os.environ if environment is None else environment
     return Context(
@@ -46,6 +57,7 @@ def build(environment: Mapping[str, str] | None = None, clock: Clock = utc_now) 
         clock=clock,
         host=socket.gethostname(),
         user=_user(),
+        waiting=waiting,
     )
 
 

@@ -46,12 +46,14 @@ class KeyChanged:
     Attributes:
         recovery_code: If it was generated.
         kept: Whether the keyring keeps its password.
+        vault_trouble: Why not, as a keyword of `traybackup.app.vault.Vault`.
         removed: The key it replaces; empty: none.
     """
 
     id: str
     recovery_code: Secret | None
     kept: bool
+    vault_trouble: str
     removed: str = ""
 
 
@@ -77,7 +79,7 @@ def add_key(context: Context, access: Access, new: NewKey) -> KeyChanged:
         with locked(context, target.repository, exclusive=False):
             key_id = _add(context, target, secret, new)
         kept = new.generate and target.passwords.keep(key_id, secret)
-    return KeyChanged(key_id, secret if new.generate else None, kept)
+        return KeyChanged(key_id, secret if new.generate else None, kept, target.passwords.vault.trouble)
 
 
 def remove_key(context: Context, access: Access, wanted: str) -> str:
@@ -104,7 +106,8 @@ def change_password(context: Context, access: Access, new: NewKey) -> KeyChanged
             kept = (new.generate or was_kept) and target.passwords.keep(key_id, secret)
             keys.remove_key(target.store, old, in_use=key_id)
             target.passwords.forget(old)
-    return KeyChanged(key_id, secret if new.generate else None, kept, removed=old)
+        code = secret if new.generate else None
+        return KeyChanged(key_id, code, kept, target.passwords.vault.trouble, removed=old)
 
 
 def _chosen(target: Opened, new: NewKey) -> Secret:

@@ -6,10 +6,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from traybackup.api.errors import AccessDenied, StoreReadOnly
 from traybackup.api.progress import Cancel
 from traybackup.app.context import Context
+from traybackup.app.opening import Access, opened
 from traybackup.engine import locks
 from traybackup.engine.identity import this_process
+from traybackup.engine.lockfiles import LockFile
 from traybackup.engine.locks import Lock
 from traybackup.engine.repository import Repository
+
+__all__ = ["LockFile", "locked", "locked_for_reading", "unlock"]
 
 
 @contextmanager
@@ -28,6 +32,7 @@ def locked(
         now=context.clock,
         pause=locks.cancellable(cancel or Cancel()),
         wait=wait,
+        waiting=lambda lock: context.waiting(lock.error()),
     ) as lock:
         yield lock
 
@@ -43,3 +48,14 @@ def locked_for_reading(context: Context, repo: Repository, *, cancel: Cancel | N
         with suppress(StoreReadOnly, AccessDenied):  # then nobody can remove anything there either
             stack.enter_context(locked(context, repo, exclusive=False, cancel=cancel))
         yield
+
+
+def unlock(context: Context, access: Access, *, remove_all: bool) -> tuple[LockFile, ...]:
+    """Remove locks whose holders are dead or silent for long, and return them.
+
+    Args:
+        remove_all: Those of the living, too: the owner is sure that nobody is at work.
+    """
+    with opened(context, access) as target:
+        found = locks.unlock(target.repository, identity=this_process(), now=context.clock(), remove_all=remove_all)
+    return tuple(found)

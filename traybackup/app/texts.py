@@ -4,21 +4,24 @@
 over the same sentences.
 """
 
+import errno
 import gettext
+import os
 from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 from traybackup.api.errors import TraybackupError
 from traybackup.app.units import size_text, span_text
-from traybackup.app.wording import ERRORS, FINDINGS, WORDS, Wording
+from traybackup.app.wording import DEMO, ERRORS, FINDINGS, KEPT, REASONS, UNSET, WORDS, Wording
 
 Value = str | int | float | None
 
-_SIZES = frozenset({"needed"})
+_SIZES = frozenset({"needed", "size", "added"})
 _SPANS = frozenset({"retry_after"})
 _TIMES = frozenset({"since", "now", "newest"})
 _IDS = frozenset({"id", "snapshot", "lock"})
+_COUNTS = frozenset({"files", "receipts", "rows", "sold_since", "failed", "total", "count"})
 _SHORT_ID = 8
 
 
@@ -57,6 +60,28 @@ class Texts:
         sentence = self._translate(known) if known else code.replace("-", " ")
         return f"{sentence} ({detail})" if detail else sentence
 
+    def reason(self, word: str) -> str:
+        """Return why one item failed: for a keyword of ours, or the system's name of an error, such as ``EACCES``."""
+        known = REASONS.get(word)
+        if known:
+            return self._translate(known)
+        number = getattr(errno, word, None)
+        return os.strerror(number) if isinstance(number, int) else word
+
+    def kept(self, word: str) -> str:
+        """Return why a snapshot stays."""
+        return self._translate(KEPT[word]) if word in KEPT else word
+
+    def demo(self, code: str, params: Mapping[str, Value]) -> str:
+        """Return what to tell about a step of the demonstration."""
+        return self._translate(DEMO[code]).format_map(
+            {name: self._shown(name, value) for name, value in params.items()}
+        )
+
+    def unset(self, what: str, count: int) -> str:
+        """Return what restored items lack because the target cannot hold it or we may not set it."""
+        return self._translate(UNSET.get(what, UNSET["attributes"])).format(count=count)
+
     def _shown(self, name: str, value: Value) -> str:
         if value is None or value == "":
             return self._translate(WORDS.get(name, WORDS["unknown"]))
@@ -68,7 +93,7 @@ class Texts:
             return _local_time(str(value))
         if name in _IDS:
             return str(value)[:_SHORT_ID]
-        return str(value)
+        return f"{value:,}" if isinstance(value, int) and name in _COUNTS else str(value)
 
 
 def choose(code: str, params: Mapping[str, Value]) -> Wording:

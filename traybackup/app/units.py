@@ -39,7 +39,9 @@ def parse_size(text: str) -> int:
 
 
 def span_text(seconds: float) -> str:
-    """Return a span of time for people: ``42 s``, ``3 min 05 s``, ``2 h 10 min``, ``3 days``."""
+    """Return a span of time for people: ``0.4 s``, ``42 s``, ``3 min 05 s``, ``2 h 10 min``, ``3 days``."""
+    if 0 < seconds < 9.95:  # noqa: PLR2004 - would round to ten
+        return f"{seconds:.1f} s"
     whole = max(0, round(seconds))
     if whole < 60:  # noqa: PLR2004 - a minute
         return f"{whole} s"

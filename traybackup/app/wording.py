@@ -50,7 +50,7 @@ PLACES: dict[str, Wording] = {
     "place-missing": Wording(
         N_("The place is not there"),
         N_("{place} is not there."),
-        N_("Plug in the drive or correct the path; a new folder must be made by you before it is used."),
+        N_("Plug in the drive or correct the path; of a new path only the last folder is made for you."),
     ),
     "place-unusable": Wording(
         N_("The place cannot be used"),
@@ -337,6 +337,61 @@ FINDINGS: dict[str, str] = {
     "source-is-link": N_("is a link and was saved as one; what it leads to was not saved"),
 }
 """What was noticed about an item that was saved all the same, as the end of the sentence “PATH: …”."""
+
+REASONS: dict[str, str] = {
+    "damaged": N_("damaged in the backups"),
+    "exists": N_("another one of this name is there, and was left alone"),
+    "not-in-snapshot": N_("not in this backup"),
+}
+"""Why one item could not be restored."""
+
+UNSET: dict[str, str] = {
+    "owner": N_("{count} items belong to you now, because you may not give files to others."),
+    "mode": N_("{count} items lack their rights, which this folder cannot hold."),
+    "times": N_("{count} items lack their dates, which this folder cannot hold."),
+    "attributes": N_("{count} items lack some of their attributes, which this folder cannot hold."),
+    "socket": N_("{count} sockets were left out; the programs that need them make new ones."),
+}
+"""What restored items lack."""
+
+KEPT: dict[str, str] = {
+    "last": N_("among the last"),
+    "hourly": N_("hourly"),
+    "daily": N_("daily"),
+    "weekly": N_("weekly"),
+    "monthly": N_("monthly"),
+    "yearly": N_("yearly"),
+    "within": N_("not old enough"),
+    "within-hourly": N_("hourly, not old enough"),
+    "within-daily": N_("daily, not old enough"),
+    "within-weekly": N_("weekly, not old enough"),
+    "within-monthly": N_("monthly, not old enough"),
+    "within-yearly": N_("yearly, not old enough"),
+    "tag": N_("has the tag"),
+    "empty-policy": N_("there is no rule"),
+    "verified": N_("the newest that is verified"),
+    "unverified": N_("too few are verified"),
+    "only": N_("the only one left"),
+    "future": N_("dated in the future"),
+}
+"""Why a snapshot stays."""
+
+DEMO: dict[str, str] = {
+    "till-made": N_(
+        "A sample till was made in {folder}: {receipts} receipts, pictures, a fiscal export. It is selling now."
+    ),
+    "saved": N_("Saved while it sells: {files} files, {size}, and read back from the medium. Snapshot {snapshot}."),
+    "saved-again": N_("Saved once more after a few sales: {added} were enough. Snapshot {snapshot}."),
+    "checked": N_("Checked: every byte of the backups is there and readable."),
+    "destroyed": N_("The till in {folder} was destroyed: database garbled, pictures gone or garbled, export deleted."),
+    "restored": N_("Brought back into {folder}."),
+    "compared": N_(
+        "Compared: {files} files are equal byte for byte, and {rows} rows of the database row for row."
+        " Receipts that are back: {receipts}; sold after that moment: {sold_since}."
+    ),
+    "different": N_("Compared, and not equal: {differences}."),
+}
+"""The steps of the demonstration."""
 
 WORDS: dict[str, str] = {
     "place": N_("the place"),

@@ -20,10 +20,11 @@ from traybackup.app.demo.fiscal import FiscalReceipt, write_export
 
 REGISTER = "DEMO-1"
 DATABASE = Path("data") / "till.db"
+TABLES = ("articles", "customers", "receipts", "lines")
 _RECEIPTS = 600
 _PICTURES = 24
 _PAUSE = 0.02
-_TABLES = """
+_SCHEMA = """
 CREATE TABLE articles (id INTEGER PRIMARY KEY, name TEXT NOT NULL, price INTEGER NOT NULL, rate TEXT NOT NULL);
 CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL, notes TEXT NOT NULL);
 CREATE TABLE receipts (id INTEGER PRIMARY KEY, sold TEXT NOT NULL, customer INTEGER, total INTEGER NOT NULL);
@@ -46,7 +47,7 @@ def make(folder: Path, opened: datetime) -> None:
     for number in range(1, _PICTURES + 1):
         (folder / "pictures" / f"article-{number:03}.png").write_bytes(picture(rng))
     with closing(_connect(folder / DATABASE)) as database:
-        database.executescript(_TABLES)
+        database.executescript(_SCHEMA)
         _stock(database, rng)
         for number in range(_RECEIPTS):
             _sell(database, rng, opened + timedelta(minutes=7 * number))

@@ -1,0 +1,151 @@
+"""Options that several commands share."""
+
+import functools
+import getpass
+import os
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from traybackup.app.listing import Filter
+from traybackup.app.opening import Access
+from traybackup.app.passwords import Ask, Question
+from traybackup.app.units import parse_size
+from traybackup.cli.output import Output, clean
+
+R = TypeVar("R")
+
+_QUESTIONS = {
+    Question.PASSWORD: "Password or recovery code: ",
+    Question.AGAIN: "That was not right. Password or recovery code: ",
+    Question.NEW: "New password: ",
+    Question.REPEAT: "New password once more: ",
+}
+
+
+def common(function: Callable[..., R]) -> Callable[..., R]:
+    """Add ``--json``, ``--quiet`` and ``--verbose``, handed over as an `Output`."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs, with restic's field names.")
+    @click.option("-q", "--quiet", is_flag=True, help="Print only what was asked for, and errors.")
+    @click.option("-v", "--verbose", count=True, help="Print more; twice for every file.")
+    @functools.wraps(function)
+    def wrapper(*args: object, as_json: bool, quiet: bool, verbose: int, **kwargs: object) -> R:
+        return function(Output(json=as_json, quiet=quiet, verbose=verbose), *args, **kwargs)
+
+    return wrapper
+
+
+def place_option(name: str, text: str) -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """Return a decorator that adds *name* and ``--password-file``, handed over as an `Access`."""
+
+    def decorate(function: Callable[..., R]) -> Callable[..., R]:
+        @click.option(name, "place", required=True, metavar="PLACE", help=text)
+        @click.option(
+            "--password-file", metavar="FILE", help="Read the password from FILE; - is the input.", type=password_path
+        )
+        @functools.wraps(function)
+        def wrapper(*args: object, place: str, password_file: Path | None, **kwargs: object) -> R:
+            not_empty(place, name)
+            return function(*args, access=Access(place, password_file, asker(password_file)), **kwargs)
+
+        return wrapper
+
+    return decorate
+
+
+from_place = place_option("--from", "The place: a folder, or a drive that was made a backup drive.")
+to_place = place_option("--to", "The place: a folder, or a drive that was made a backup drive.")
+
+
+def password_path(text: str) -> Path:
+    """Return where a password is."""
+    not_empty(text, "--password-file")
+    return Path(text)
+
+
+def not_empty(text: str, what: str) -> str:
+    """Return *text*.
+
+    Raises:
+        click.UsageError: It is empty: in a script, a variable that was not set.
+    """
+    if not text.strip():
+        raise click.UsageError(f"{what} is empty.")  # noqa: EM102, TRY003 - click's way to tell about wrong usage
+    return text
+
+
+def asker(password_file: Path | None = None) -> Ask | None:
+    """Return what asks for passwords on the terminal, None if there is none."""
+    reads_input = password_file is not None and str(password_file) == "-"
+    if reads_input or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return None
+
+    def ask(question: Question) -> str | None:
+        try:
+            return getpass.getpass(_QUESTIONS[question])
+        except EOFError:
+            return None
+
+    return ask
+
+
+def no_empty(_context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Check that none of the values is empty: in a script, a variable that was not set."""
+    for text in value:
+        not_empty(text, parameter.make_metavar(_context) if parameter.param_type_name == "argument" else "An option")
+    return value
+
+
+def size(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
+    """Read a size.
+
+    Raises:
+        click.BadParameter: It is none.
+    """
+    if value is None:
+        return None
+    try:
+        return parse_size(value)
+    except ValueError as error:
+        raise click.BadParameter(f"“{clean(value)}” is no size; write 500M or 2GB.") from error  # noqa: EM102, TRY003
+
+
+def moment(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
+    """Read a time, local if it has no offset.
+
+    Raises:
+        click.BadParameter: It is none.
+    """
+    if value is None:
+        return None
+    try:
+        return datetime.fromisoformat(value).astimezone()
+    except ValueError as error:
+        raise click.BadParameter(f"“{clean(value)}” is no time; write 2026-11-22 18:42.") from error  # noqa: EM102, TRY003
+
+
+def split_tags(_context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Return all tags of ``--tag a,b --tag c``, each once."""
+    return tuple(dict.fromkeys(tag.strip() for text in value for tag in text.split(",") if tag.strip()))
+
+
+def which(function: Callable[..., R]) -> Callable[..., R]:
+    """Add ``--host``, ``--tag`` and ``--path``, handed over as a `Filter` called *meant*."""
+
+    @click.option("-H", "--host", "hosts", multiple=True, metavar="NAME", help="Only of this computer.")
+    @click.option("--tag", "tags", multiple=True, metavar="TAG,…", help="Only with all these tags.")
+    @click.option("--path", "with_paths", multiple=True, metavar="PATH", help="Only those that hold PATH.")
+    @functools.wraps(function)
+    def wrapper(
+        *args: object, hosts: tuple[str, ...], tags: tuple[str, ...], with_paths: tuple[str, ...], **kwargs: object
+    ) -> R:
+        lists = tuple(tuple(tag.strip() for tag in text.split(",")) for text in tags)
+        meant = Filter(hosts, lists, tuple(os.path.abspath(path) for path in with_paths))
+        return function(*args, meant=meant, **kwargs)
+
+    return wrapper
