@@ -1,28 +1,22 @@
 """Texts: from an error's code and parameters to a sentence in the reader's language.
 
-*Texts* holds one language. The English wording is in `traybackup.app.wording`; another language is a gettext catalogue
-over the same sentences.
+*Texts* holds one language. The English ones are in `traybackup.app.wording`; another language is a gettext
+catalogue over the same sentences.
 """
 
 import errno
 import gettext
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 from traybackup.api.errors import TraybackupError
 from traybackup.app.units import size_text, span_text
-from traybackup.app.wording import DEMO, ERRORS, FINDINGS, KEPT, REASONS, UNSET, WORDS, Wording
+from traybackup.app.wording import ERRORS, Wording
+from traybackup.app.wording.phrases import DEMO, FINDINGS, KEPT, REASONS, UNSET, WHY, WORDS
 
 Value = str | int | float | None
-
-_SIZES = frozenset({"needed", "size", "added"})
-_SPANS = frozenset({"retry_after"})
-_TIMES = frozenset({"since", "now", "newest"})
-_IDS = frozenset({"id", "snapshot", "lock"})
-_COUNTS = frozenset({"files", "receipts", "rows", "sold_since", "failed", "total", "count"})
-_SHORT_ID = 8
 
 
 class Message(NamedTuple):
@@ -85,27 +79,20 @@ class Texts:
     def _shown(self, name: str, value: Value) -> str:
         if value is None or value == "":
             return self._translate(WORDS.get(name, WORDS["unknown"]))
-        if name in _SIZES:
-            return size_text(int(value))
-        if name in _SPANS:
-            return span_text(float(value))
-        if name in _TIMES:
-            return _local_time(str(value))
-        if name in _IDS:
-            return str(value)[:_SHORT_ID]
-        return f"{value:,}" if isinstance(value, int) and name in _COUNTS else str(value)
+        if name == "why":
+            return self._translate(WHY[str(value)]) if value in WHY else str(value).replace("-", " ")
+        form = _FORMS.get(name)
+        return form(value) if form else str(value)
 
 
 def choose(code: str, params: Mapping[str, Value]) -> Wording:
-    """Return the most fitting wording: by the word *why*, by a known parameter, else by the code alone."""
-    special = ERRORS.get(f"{code}:{params.get('why')}")
-    if special:
-        return special
-    for name, value in params.items():
-        special = ERRORS.get(f"{code}+{name}") if value not in (None, "") else None
-        if special:
-            return special
-    return ERRORS.get(code) or ERRORS["failed"]
+    """Return the most fitting wording: by the word *why* and a known parameter, else by the code alone."""
+    for key in (f"{code}:{params.get('why')}", code):
+        known = (f"{key}+{name}" for name, value in params.items() if value not in (None, ""))
+        for candidate in (*known, key):
+            if candidate in ERRORS:
+                return ERRORS[candidate]
+    return ERRORS["failed"]
 
 
 def _local_time(text: str) -> str:
@@ -114,3 +101,18 @@ def _local_time(text: str) -> str:
         return datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M")
     except ValueError:
         return text
+
+
+def _number(value: Value) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+_SHORT_ID = 8
+_FORMS: dict[str, Callable[[Value], str]] = {
+    **dict.fromkeys(("needed", "size", "added"), lambda value: size_text(int(value or 0))),
+    **dict.fromkeys(("retry_after", "seconds"), lambda value: span_text(float(value or 0))),
+    **dict.fromkeys(("since", "now", "newest"), lambda value: _local_time(str(value))),
+    **dict.fromkeys(("id", "snapshot", "lock"), lambda value: str(value)[:_SHORT_ID]),
+    **dict.fromkeys(("files", "receipts", "rows", "sold_since", "failed", "total", "count"), _number),
+}
+"""How the parameter of a name is shown; any other as it is."""

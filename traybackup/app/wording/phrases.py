@@ -1,0 +1,93 @@
+"""The English phrases besides errors: findings, reasons, and the steps of the demonstration. Source for the catalogues.
+
+A key is a keyword of the engine, the sources or a use case. Placeholders are its parameters.
+"""
+
+from traybackup.app.wording.marks import N_
+
+FINDINGS: dict[str, str] = {
+    "changed-while-read": N_("changed while it was read; saved as it was at the end"),
+    "left-out-own-data": N_("left out, because the backups themselves are kept there"),
+    "sqlite-damaged": N_("this database is damaged; it was saved as it is"),
+    "sqlite-not-checked": N_("this database was saved consistently, but could not be checked"),
+    "sqlite-saved-raw": N_("this database could not be copied through SQLite; its files were saved as they are"),
+    "xattrs-unreadable": N_("saved without its extended attributes"),
+    "source-is-link": N_("is a link and was saved as one; what it leads to was not saved"),
+}
+"""What was noticed about an item that was saved all the same, as the end of the sentence “PATH: …”."""
+
+REASONS: dict[str, str] = {
+    "damaged": N_("damaged in the backups"),
+    "exists": N_("another one of this name is there, and was left alone"),
+    "incomplete": N_("could not be completed"),
+    "failed": N_("failed"),
+    "not-in-snapshot": N_("not in this backup"),
+}
+"""Why one item could not be restored."""
+
+UNSET: dict[str, str] = {
+    "owner": N_("{count} items belong to you now, because you may not give files to others."),
+    "mode": N_("{count} items lack their rights, which this folder cannot hold."),
+    "times": N_("{count} items lack their dates, which this folder cannot hold."),
+    "attributes": N_("{count} items lack some of their attributes, which this folder cannot hold."),
+    "socket": N_("{count} sockets were left out; the programs that need them make new ones."),
+}
+"""What restored items lack."""
+
+KEPT: dict[str, str] = {
+    "last": N_("among the last"),
+    "hourly": N_("hourly"),
+    "daily": N_("daily"),
+    "weekly": N_("weekly"),
+    "monthly": N_("monthly"),
+    "yearly": N_("yearly"),
+    "within": N_("not old enough"),
+    "within-hourly": N_("hourly, not old enough"),
+    "within-daily": N_("daily, not old enough"),
+    "within-weekly": N_("weekly, not old enough"),
+    "within-monthly": N_("monthly, not old enough"),
+    "within-yearly": N_("yearly, not old enough"),
+    "tag": N_("has the tag"),
+    "empty-policy": N_("there is no rule"),
+    "verified": N_("the newest that is verified"),
+    "unverified": N_("too few are verified"),
+    "only": N_("the only one left"),
+    "future": N_("dated in the future"),
+}
+"""Why a snapshot stays."""
+
+DEMO: dict[str, str] = {
+    "till-made": N_(
+        "A sample till was made in {folder}: {receipts} receipts, pictures, a fiscal export. It is selling now."
+    ),
+    "saved": N_("Saved while it sells: {files} files, {size}, and read back from the medium. Snapshot {snapshot}."),
+    "saved-again": N_("Saved once more after a few sales: {added} were enough. Snapshot {snapshot}."),
+    "checked": N_("Checked: every byte of the backups is there and readable."),
+    "destroyed": N_("The till in {folder} was destroyed: database garbled, pictures gone or garbled, export deleted."),
+    "restored": N_("Brought back into {folder}."),
+    "compared": N_(
+        "Compared: {files} files are equal byte for byte, and {rows} rows of the database row for row."
+        " Receipts that are back: {receipts}; sold after that moment: {sold_since}."
+    ),
+    "different": N_("Compared, and not equal: {differences}."),
+}
+"""The steps of the demonstration."""
+
+WHY: dict[str, str] = {
+    "wrong-hash": N_("its content was altered"),
+    "wrong-size": N_("its size is wrong"),
+    "damaged": N_("it cannot be opened"),
+    "missing": N_("it is missing"),
+    "not-indexed": N_("it is missing"),
+    "pack-missing": N_("the file that holds it is missing or too short"),
+    "not-reproducible": N_("this computer could not read back what it had just made: its memory may be faulty"),
+    "too-large": N_("it claims to be larger than it may be"),
+    "unknown-kdf": N_("it is protected in a way that this program does not know"),
+}
+"""What is wrong with a damaged thing; any other keyword means that its content makes no sense."""
+
+WORDS: dict[str, str] = {
+    "place": N_("the place"),
+    "unknown": N_("unknown"),
+}
+"""What stands in for a parameter that is not known."""
