@@ -18,7 +18,7 @@ import zstandard
 
 from traybackup.api.errors import RepositoryDamaged
 from traybackup.api.store import FilePayload
-from traybackup.engine.codec import ID_LENGTH, MAX_FILE, BlobKind, unzstd
+from traybackup.engine.codec import ID_LENGTH, MAX_BLOB, MAX_FILE, BlobKind, unzstd
 from traybackup.engine.crypto import OVERHEAD, MasterKey, Opener, SealBroken, Sealer
 
 _PLAIN = struct.Struct("<BI32s")
@@ -155,14 +155,15 @@ def open_blob(
         raise SealBroken(len(sealed))
     plain = opener.open(sealed)
     if blob.plain_length:
-        declared = zstandard.frame_content_size(plain)
-        if declared == blob.plain_length <= MAX_FILE:
-            try:
+        if blob.plain_length > (MAX_BLOB if blob.kind is BlobKind.DATA else MAX_FILE):
+            raise ValueError(blob.plain_length)
+        try:
+            if zstandard.frame_content_size(plain) == blob.plain_length:
                 plain = decompressor.decompress(plain)
-            except zstandard.ZstdError as error:
-                raise ValueError(str(error)) from error
-        else:
-            plain = unzstd(plain, min(blob.plain_length, MAX_FILE), blob.plain_length)
+            else:
+                plain = unzstd(plain, blob.plain_length, blob.plain_length)
+        except zstandard.ZstdError as error:
+            raise ValueError(str(error)) from error
     if hashlib.sha256(plain).digest() != blob.id:
         raise ValueError(blob.id)
     return plain
@@ -218,6 +219,10 @@ class PackWriter:
         self.blobs.append(blob)
         self.add_sealed(sealed)
         return len(sealed)
+
+    def full(self, size: int) -> bool:
+        """Say whether the pack has *size* bytes, or as many blobs as its header may list."""
+        return self.size >= size or OVERHEAD + _COMPRESSED.size * (len(self.blobs) + 1) > MAX_HEADER
 
     def add_copy(self, blob: PackedBlob, sealed: bytes) -> None:
         """Append a blob sealed earlier with the same key, which the caller has opened and verified."""

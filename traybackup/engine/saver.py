@@ -94,7 +94,7 @@ class BlobSaver:
         for blob_id, plain in fresh:
             packed += writer.add(blob_id, plain)
             size += len(plain)
-            if writer.size >= self._pack_size:
+            if writer.full(self._pack_size):
                 self._uploads.submit(writer.finish())
         with self._lock:
             self.added[kind] += size
@@ -105,7 +105,7 @@ class BlobSaver:
         """Move a blob that was opened and verified into a new pack, whether it is known or not."""
         writer = self._writer(blob.kind)
         writer.add_copy(blob, sealed)
-        if writer.size >= self._pack_size:
+        if writer.full(self._pack_size):
             self._uploads.submit(writer.finish())
 
     def _writer(self, kind: BlobKind) -> PackWriter:
