@@ -12,6 +12,7 @@ import struct
 import threading
 from array import array
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 import msgspec
@@ -124,6 +125,7 @@ class _Table:
         self._buckets: list[_Bucket] = [_EMPTY] * 256
         self._recent: dict[bytes, bytes] = {}
         self._merged = 0
+        self._before = [0] * 256
 
     def __len__(self) -> int:
         return self._merged + len(self._recent)
@@ -134,16 +136,28 @@ class _Table:
         if record is not None:
             return record
         bucket = self._buckets[blob_id[0]]
-        second = blob_id[1]
-        start, end = bucket.fan[second] * ID_LENGTH, bucket.fan[second + 1] * ID_LENGTH
-        ids = bucket.ids
-        position = ids.find(blob_id, start, end)
-        while position % ID_LENGTH and position >= 0:
-            position = ids.find(blob_id, position + 1, end)
+        position = _position(bucket, blob_id)
         if position < 0:
             return None
-        at = position // ID_LENGTH * _RECORD.size
+        at = position * _RECORD.size
         return bucket.records[at : at + _RECORD.size]
+
+    def rank(self, blob_id: bytes) -> int | None:
+        """Return the place of *blob_id*, of its first copy, in `entries`."""
+        if self._recent:
+            self._merge()
+        position = _position(self._buckets[blob_id[0]], blob_id)
+        return None if position < 0 else self._before[blob_id[0]] + position
+
+    def all(self, blob_id: bytes) -> list[bytes]:
+        """Return the records of every copy of *blob_id*."""
+        if self._recent:
+            self._merge()
+        bucket = self._buckets[blob_id[0]]
+        first = end = _position(bucket, blob_id)
+        while first >= 0 and bucket.ids.startswith(blob_id, end * ID_LENGTH):
+            end += 1
+        return [bucket.records[at * _RECORD.size : (at + 1) * _RECORD.size] for at in range(first, end)]
 
     def add(self, blob_id: bytes, record: bytes) -> None:
         if self._recent.setdefault(blob_id, record) is not record:
@@ -173,7 +187,7 @@ class _Table:
                 loaded[first] = bytearray()
         self._buckets = buckets
         self._recent = {}
-        self._merged = sum(len(bucket.ids) for bucket in buckets) // ID_LENGTH
+        *self._before, self._merged = accumulate((len(bucket.ids) // ID_LENGTH for bucket in buckets), initial=0)
 
     def entries(self) -> Iterator[tuple[bytes, Location]]:
         recent, buckets = self._recent, self._buckets
@@ -182,6 +196,17 @@ class _Table:
                 yield entry[:ID_LENGTH], _RECORD.unpack_from(entry, ID_LENGTH)
         for blob_id, record in list(recent.items()):
             yield blob_id, _RECORD.unpack(record)
+
+
+def _position(bucket: _Bucket, blob_id: bytes) -> int:
+    """Return how many blobs of the bucket stand before the first copy of *blob_id*; negative: there is none."""
+    second = blob_id[1]
+    start, end = bucket.fan[second] * ID_LENGTH, bucket.fan[second + 1] * ID_LENGTH
+    ids = bucket.ids
+    position = ids.find(blob_id, start, end)
+    while position % ID_LENGTH and position >= 0:
+        position = ids.find(blob_id, position + 1, end)
+    return position // ID_LENGTH
 
 
 def _entries(bucket: _Bucket) -> Iterator[bytes]:
@@ -244,6 +269,20 @@ class Index:
         """Return where the blob lies (one of the places, if it has several)."""
         record = self._tables[kind].find(blob_id)
         return None if record is None else _RECORD.unpack(record)
+
+    def locations(self, kind: BlobKind, blob_id: bytes) -> list[Location]:
+        """Return every place where the blob lies."""
+        return [_RECORD.unpack(record) for record in self._tables[kind].all(blob_id)]
+
+    def rank(self, kind: BlobKind, blob_id: bytes) -> int | None:
+        """Return the place of the blob (of its first copy) in the order of `entries`, None if it is not known.
+
+        For who needs a bit for each blob of a repository. Ranks are good until a blob is added.
+        """
+        rank = self._tables[kind].rank(blob_id)
+        if rank is None or kind is BlobKind.DATA:
+            return rank
+        return len(self._tables[BlobKind.DATA]) + rank
 
     def pack_id(self, number: int) -> bytes:
         """Return the id of a pack by the number a `Location` carries."""

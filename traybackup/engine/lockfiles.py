@@ -11,7 +11,14 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from traybackup.api.errors import NotFound, RepositoryDamaged, RepositoryLocked
+from traybackup.api.errors import (
+    AccessDenied,
+    NotFound,
+    RepositoryDamaged,
+    RepositoryLocked,
+    StoreDamaged,
+    StoreFailed,
+)
 from traybackup.engine.codec import FileKind, format_datetime, parse_datetime
 from traybackup.engine.identity import Identity, process_started
 from traybackup.engine.repository import Repository
@@ -108,8 +115,9 @@ def read_all(repo: Repository) -> list[LockFile]:
             found.append(decode(repo.load(FileKind.LOCK, entry.id), entry.id))
         except NotFound:  # removed since it was listed
             continue
-        except RepositoryDamaged as error:
-            found.append(LockFile(entry.id, None, exclusive=True, holder=Identity(""), why=error.why))
+        except (RepositoryDamaged, StoreDamaged, StoreFailed, AccessDenied) as error:
+            why = error.why if isinstance(error, RepositoryDamaged) else "unreadable"
+            found.append(LockFile(entry.id, None, exclusive=True, holder=Identity(""), why=why))
     return found
 
 

@@ -17,8 +17,13 @@ import pytest
 from traybackup.api.errors import SourceUnreadable
 from traybackup.api.source import Content, Finding, Item, Kind, Metadata, Source
 from traybackup.api.store import BytesPayload
+from traybackup.engine import snapshots
+from traybackup.engine.codec import BlobKind
 from traybackup.engine.crypto import KdfParameters
 from traybackup.engine.repository import Repository
+from traybackup.engine.saver import BlobSaver
+from traybackup.engine.snapshots import Snapshot
+from traybackup.engine.tree import encode_node, encode_tree
 from traybackup.testing import MemoryStore
 
 NOW = datetime(2026, 3, 1, 19, 30, tzinfo=UTC)
@@ -83,6 +88,35 @@ def peak_memory() -> Callable[[str], int]:
         return int(done.stdout.split()[-1])
 
     return run
+
+
+# Snapshots by hand ---------------------------------------------------------------------------------------------------
+
+Tree = dict[bytes, "bytes | list[bytes] | Tree"]
+
+
+def _save_tree(saver: BlobSaver, tree: Tree) -> bytes:
+    nodes = []
+    for name, found in sorted(tree.items()):
+        if isinstance(found, dict):
+            nodes.append(encode_node(name, Metadata(Kind.DIRECTORY, 0o755), None, _save_tree(saver, found)))
+            continue
+        blobs = [found] if isinstance(found, bytes) else found
+        content = saver.save_many(BlobKind.DATA, [blob for blob in blobs if blob])
+        nodes.append(encode_node(name, Metadata(Kind.FILE, 0o644, size=sum(map(len, blobs))), content))
+    return saver.save(BlobKind.TREE, encode_tree(nodes))
+
+
+def _save_by_hand(repo: Repository, tree: Tree, time: datetime = NOW, hostname: str = "till") -> Snapshot:
+    with repo.writing() as saver:
+        root = _save_tree(saver, tree)
+    return snapshots.save(repo, Snapshot(time=time, tree=root, paths=("/till",), hostname=hostname))
+
+
+@pytest.fixture(scope="session")
+def save_by_hand() -> Callable[..., Snapshot]:
+    """A function that saves a dict of names as a snapshot: a file is its bytes or the list of its blobs."""
+    return _save_by_hand
 
 
 # A source by script --------------------------------------------------------------------------------------------------
