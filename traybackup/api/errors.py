@@ -8,6 +8,7 @@
     │   ├── AlreadyExists            put without overwrite, and the name is taken
     │   ├── InvalidName              not a legal object name
     │   ├── PlaceMissing             (10) the folder or drive is not there
+    │   │   └── PlaceInTrash         (10) its owner moved it to the service's trash, where it can be taken out again
     │   ├── PlaceUnusable            it is there, but is no folder that can hold a repository
     │   ├── ProviderUnknown          no such kind of place is installed
     │   ├── PlaceGone                it was there and vanished during the run
@@ -21,6 +22,7 @@
     │   ├── RateLimited              asked to slow down, with the time to wait
     │   ├── SignInNeeded             there is no valid sign-in
     │   │   ├── SignInExpired        it was valid once
+    │   │   │   └── SignInShortLived ended by the service after some days, because the app is not published
     │   │   ├── ScopeMissing         the owner did not tick what is needed
     │   │   └── WrongAccount         somebody else's
     │   ├── FilesInvisible           what was stored can no longer be seen
@@ -145,6 +147,13 @@ class PlaceMissing(StoreError):
     retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
 
 
+class PlaceInTrash(PlaceMissing):
+    """The folder *folder* is in the service's trash; the owner can take it out again, for some weeks."""
+
+    code: ClassVar[str] = "place-in-trash"
+    folder: str = ""
+
+
 class PlaceUnusable(StoreError):
     """What is at the path cannot hold a repository; *why* is a short keyword."""
 
@@ -235,6 +244,13 @@ class SignInExpired(SignInNeeded):
     """The sign-in was good and is no longer: revoked, unused for long, or of an app that is still in testing."""
 
     code: ClassVar[str] = "sign-in-expired"
+
+
+class SignInShortLived(SignInExpired):
+    """Over *days* days after signing in, as services end it for an app that its maker has not published yet."""
+
+    code: ClassVar[str] = "sign-in-short-lived"
+    days: int = 0
 
 
 class WrongAccount(SignInNeeded):

@@ -33,6 +33,11 @@ PLACES: dict[str, Wording] = {
         N_("{place} is not there."),
         N_("Plug in the drive or correct the path; of a new path only the last folder is made for you."),
     ),
+    "place-in-trash": Wording(
+        N_("The backups are in the trash"),
+        N_("The folder “{folder}” of {place} was moved to the trash there."),
+        N_("Take it out of the trash again at the service; it is deleted for good after some weeks."),
+    ),
     "place-unusable": Wording(
         N_("The place cannot be used"),
         N_("{place} cannot hold backups."),
@@ -112,6 +117,11 @@ PLACES: dict[str, Wording] = {
         N_("Please sign in again"),
         N_("The sign-in for {place} was good and is not any more."),
         N_("Sign in again; backups to other places go on."),
+    ),
+    "sign-in-short-lived": Wording(
+        N_("Please sign in again"),
+        N_("The sign-in for {place} ended after {days} days, as it does while the app at the service is only tested."),
+        N_("Sign in again, and have whoever made the app publish it, or it will end again after a week."),
     ),
     "scope-missing": Wording(
         N_("A tick is missing"),
