@@ -108,7 +108,7 @@ _EMPTY = _Bucket(b"", b"", array("I", [0] * 257))
 def _bucket(entries: list[bytes]) -> _Bucket:
     if not entries:
         return _EMPTY
-    entries.sort()
+    entries = sorted(set(entries))  # while an index file is being replaced, two of them list the same
     fan = array("I", [0] * 257)
     for entry in entries:
         fan[entry[1] + 1] += 1
@@ -160,7 +160,7 @@ class _Table:
         return [bucket.records[at * _RECORD.size : (at + 1) * _RECORD.size] for at in range(first, end)]
 
     def add(self, blob_id: bytes, record: bytes) -> None:
-        if self._recent.setdefault(blob_id, record) is not record:
+        if self._recent.setdefault(blob_id, record) != record:
             self._merge()  # a second copy of the blob: the dict can hold only one
             self._recent[blob_id] = record
         elif len(self._recent) >= max(_MERGE_AT, self._merged // 4):
@@ -250,9 +250,6 @@ class Index:
             loaded = {kind: [bytearray() for _ in range(256)] for kind in BlobKind}
             for packs in files:
                 for pack_id, blobs in packs:
-                    # an index file may be listed twice while it is being replaced: one entry a pack is enough
-                    if pack_id in self._numbers:
-                        continue
                     number = self._number(pack_id)
                     for kind, blob_id, offset, length, plain_length in blobs:
                         entries = loaded[kind][blob_id[0]]
@@ -272,14 +269,16 @@ class Index:
 
     def locations(self, kind: BlobKind, blob_id: bytes) -> list[Location]:
         """Return every place where the blob lies."""
-        return [_RECORD.unpack(record) for record in self._tables[kind].all(blob_id)]
+        with self._lock:  # it may merge
+            return [_RECORD.unpack(record) for record in self._tables[kind].all(blob_id)]
 
     def rank(self, kind: BlobKind, blob_id: bytes) -> int | None:
         """Return the place of the blob (of its first copy) in the order of `entries`, None if it is not known.
 
         For who needs a bit for each blob of a repository. Ranks are good until a blob is added.
         """
-        rank = self._tables[kind].rank(blob_id)
+        with self._lock:  # it may merge
+            rank = self._tables[kind].rank(blob_id)
         if rank is None or kind is BlobKind.DATA:
             return rank
         return len(self._tables[BlobKind.DATA]) + rank
