@@ -1,9 +1,9 @@
 """A vault in memory, for tests of providers."""
 
-from traybackup.api.errors import SignInNeeded
+from traybackup.api.provider import MAX_SECRET, Vault
 
 
-class MemoryVault:
+class MemoryVault(Vault):
     """One destination's secrets, by name; gone with the process."""
 
     def __init__(self, **secrets: str) -> None:
@@ -12,21 +12,13 @@ class MemoryVault:
     def __repr__(self) -> str:
         return f"MemoryVault({', '.join(sorted(self._secrets))})"
 
-    def get(self, name: str) -> str:
-        """Return the secret *name*.
+    def get(self, key: str) -> str | None:
+        return self._secrets.get(key)
 
-        Raises:
-            SignInNeeded: There is none.
-        """
-        try:
-            return self._secrets[name]
-        except KeyError:
-            raise SignInNeeded(name=name) from None
+    def set(self, key: str, value: str) -> None:
+        if len(value) > MAX_SECRET:
+            raise ValueError(key)  # as Windows would
+        self._secrets[key] = value
 
-    def set(self, name: str, value: str) -> None:
-        """Keep *value* under *name*."""
-        self._secrets[name] = value
-
-    def delete(self, name: str) -> None:
-        """Forget the secret; fine if there is none."""
-        self._secrets.pop(name, None)
+    def delete(self, key: str) -> None:
+        self._secrets.pop(key, None)
