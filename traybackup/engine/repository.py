@@ -261,10 +261,10 @@ class Repository:
             )
             try:
                 yield saver
+                saver.finish()
             except BaseException as error:
                 saver.abandon(error)
                 raise
-            saver.finish()
 
 
 def _exists(store: Store, name: str) -> bool:
