@@ -1,0 +1,469 @@
+"""Restorer: a snapshot, or parts of it, becomes files again.
+
+The tree is walked once in one thread, which makes directories and gathers files into a *Batch*; a full batch is written
+by the `FileWriter`, then come its hard links, then symlinks and devices, and at last the metadata of the directories
+that are complete. So memory depends on the batch, not on the snapshot.
+
+Nothing is ever written outside the target, no existing file is touched unless the owner said so, and what is damaged in
+the repository costs only the files that need it. A restore that was cut short is simply started again: what is there
+already is compared and kept.
+"""
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from traybackup.api.errors import NotInSnapshot, RepositoryDamaged, RestoreError, RestoreIncomplete, TargetUnusable
+from traybackup.api.progress import Cancel, Progress
+from traybackup.api.source import Kind, Metadata
+from traybackup.engine import preflight
+from traybackup.engine.batch import Batch, Failed, File, Original, Restored
+from traybackup.engine.codec import BlobKind
+from traybackup.engine.crypto import OVERHEAD
+from traybackup.engine.filesystem import (
+    Abilities,
+    Folder,
+    Identity,
+    flush,
+    set_metadata,
+    set_special_metadata,
+)
+from traybackup.engine.filewriter import STOPPING, FileWriter
+from traybackup.engine.placing import (
+    Directory,
+    Folders,
+    Overwrite,
+    Verdict,
+    enter,
+    judge,
+    look_around,
+    publish,
+    sweep,
+    target_names,
+)
+from traybackup.engine.repository import Repository
+from traybackup.engine.snapshots import Snapshot
+from traybackup.engine.tree import Node
+from traybackup.engine.walk import Measure, TreeReader, find, measure, split_path
+
+_MOST_FILES = 16_384
+_MOST_GROWING = 128
+"""Files of several blobs in one batch: each may be open at the same time."""
+
+_MOST_BLOBS = 131_072
+
+Selection = dict[bytes, "Selection | None"]
+"""What is wanted below a directory, by name; None: all of it."""
+
+
+def restore(
+    repo: Repository,
+    what: Snapshot | bytes,
+    target: Path,
+    *,
+    only: Sequence[str] = (),
+    overwrite: Overwrite = Overwrite.NEVER,
+    trust_times: bool = False,
+    progress: Progress | None = None,
+    cancel: Cancel | None = None,
+) -> Restored:
+    """Bring a snapshot back below *target*, which is made if it is not there. The index must be loaded.
+
+    Args:
+        what: A snapshot, or the id of a tree: then what is in that directory.
+        only: Paths in the snapshot; nothing else is brought back.
+        trust_times: What is there with the same size and time is taken to be the same, without reading it.
+
+    Returns:
+        What was done. Whether all is well, `problem` says.
+
+    Raises:
+        TargetUnusable: The target is no folder, may not be written, has no room, or fails on the way.
+        NotInSnapshot: None of the paths is in the snapshot.
+        RepositoryDamaged: Not even the top of the snapshot can be read.
+        StoreError: The place of the repository is not to be reached.
+        Cancelled: Somebody asked to stop. What is complete stays.
+    """
+    root_tree = what.tree if isinstance(what, Snapshot) else what
+    progress, cancel = progress or Progress(), cancel or Cancel()
+    reader = TreeReader(repo)
+    reader.load(root_tree)
+    progress.phase("scan")
+    restored = Restored()
+    selection, expected = _select(repo, reader, root_tree, only, restored)
+    place = os.fspath(target)
+    with preflight.opened(place) as folder:
+        preflight.check(repo, reader, root_tree, only, expected, folder, place)
+        progress.expect(expected.entries, expected.size)
+        progress.phase("restore")
+        run = _Restore(repo, reader, folder, place, overwrite, restored, progress, cancel, trust_times=trust_times)
+        run.run(root_tree, selection)
+        progress.phase("flush")
+        try:
+            flush(folder)
+        except OSError as error:
+            raise TargetUnusable(path=place, why=STOPPING.get(error.errno or 0, "gone")) from error
+    return restored
+
+
+def problem(restored: Restored) -> RestoreError | None:
+    """Return what a finished restore has to complain about: nothing, some items, or that it brought nothing back."""
+    if not restored.failed:
+        return None
+    failed = len(restored.failed)
+    done = restored.files + restored.others + restored.skipped
+    if not done:
+        return RestoreError(path=os.fsdecode(restored.failed[0].path))
+    return RestoreIncomplete(failed=failed, total=failed + done + restored.directories)
+
+
+def _select(
+    repo: Repository, reader: TreeReader, root: bytes, only: Sequence[str], restored: Restored
+) -> tuple[Selection | None, Measure]:
+    """Return what is wanted and how much it is; paths that the snapshot does not hold are noted as failed."""
+    if not only:
+        return None, measure(reader, root)
+    selection: Selection = {}
+    total = Measure()
+    known: dict[bytes, Measure] = {}
+    for path in only:
+        try:
+            node = find(repo, root, path, reader)
+            names = split_path(path)
+        except NotInSnapshot:
+            restored.failed.append(Failed(os.fsencode(path), "not-in-snapshot"))
+            continue
+        if not names:
+            return None, measure(reader, root, known)
+        size = node.metadata.size
+        total += Measure(1, 0, size, size) if node.subtree is None else measure(reader, node.subtree, known)
+        _want(selection, names)
+    if not selection:
+        raise NotInSnapshot(path=only[0])
+    return selection, total
+
+
+def _want(selection: Selection, names: list[bytes]) -> None:
+    for name in names[:-1]:
+        below = selection.setdefault(name, {})
+        if below is None:
+            return  # all of it is wanted already
+        selection = below
+    selection[names[-1]] = None
+
+
+class _Restore:
+    """One restore under way."""
+
+    def __init__(
+        self,
+        repo: Repository,
+        reader: TreeReader,
+        folder: Folder,
+        place: str,
+        policy: Overwrite,
+        restored: Restored,
+        progress: Progress,
+        cancel: Cancel,
+        *,
+        trust_times: bool,
+    ) -> None:
+        self._repo, self._reader, self._place = repo, reader, place
+        self._policy, self._restored, self._progress, self._cancel = policy, restored, progress, cancel
+        self._trust_times = trust_times
+        self._us = Identity.current()
+        self._folders = Folders(folder)
+        self._writer = FileWriter(
+            repo,
+            folder,
+            place,
+            policy=policy,
+            us=self._us,
+            restored=restored,
+            progress=progress,
+            cancel=cancel,
+        )
+        self._top = Directory(None, b"", b"")
+        look_around(folder, self._top)
+        self._abilities = Abilities.of(folder)
+        self._originals: dict[tuple[int, int], Original] = {}
+        self._batch = Batch()
+        self._growing = 0
+        self._links: list[tuple[Directory, bytes, Node, Original, Verdict]] = []
+        self._specials: list[tuple[Directory, bytes, Node, Verdict]] = []
+        self._closing: list[Directory] = []
+
+    def run(self, root: bytes, selection: Selection | None) -> None:
+        try:
+            stack = [(self._top, self._children(self._top, root, selection))]
+            while stack:
+                directory, children = stack[-1]
+                self._cancel.check()
+                for name, node, wanted in children:
+                    if node.subtree is not None and node.metadata.kind is Kind.DIRECTORY:
+                        below = self._enter(directory, name, node, wanted)
+                        if below is not None:
+                            stack.append((below, self._children(below, node.subtree, wanted)))
+                            break
+                    else:
+                        self._item(directory, name, node)
+                else:
+                    stack.pop()
+                    self._closing.append(directory)
+            self._flush()
+        finally:
+            self._folders.close()
+
+    def _children(
+        self, directory: Directory, tree: bytes, selection: Selection | None
+    ) -> Iterator[tuple[bytes, Node, Selection | None]]:
+        """Yield the wanted nodes of a tree, each with its name in the target and what is wanted below it."""
+        faults: list[str] = []
+        try:
+            nodes = self._reader.nodes(tree, faults)
+        except RepositoryDamaged as error:
+            self._fail(directory.path or b"/", "damaged")
+            if directory.above is None:
+                raise error from None
+            return
+        for _ in faults:
+            self._fail(directory.path or b"/", "damaged")
+        others = target_names(nodes, self._abilities)
+        if directory.found:
+            self._guarded_sweep(directory, nodes)
+        for node in nodes:
+            if selection is not None and node.name not in selection:
+                continue
+            name = others.get(node.name, node.name)
+            if name != node.name:
+                self._restored.renamed.append((directory.path + b"/" + node.name, name))
+            yield name, node, None if selection is None else selection[node.name]
+
+    def _guarded_sweep(self, directory: Directory, nodes: list[Node]) -> None:
+        try:
+            sweep(self._folders[directory], directory, frozenset(node.name for node in nodes))
+        except OSError:
+            return  # what cannot be tidied does no harm
+
+    def _enter(self, above: Directory, name: bytes, node: Node, wanted: Selection | None) -> Directory | None:
+        directory = Directory(above, name, above.path + b"/" + node.name, node.metadata)
+        try:
+            aside = enter(self._folders, directory, self._policy)
+        except OSError as error:
+            self._failed(directory.path, error)
+            return None
+        if aside:
+            self._restored.aside.append((directory.path, aside))
+        if directory.existed and wanted is not None:
+            directory.metadata = None  # it only leads to what is wanted
+        self._restored.directories += 1
+        return directory
+
+    def _item(self, directory: Directory, name: bytes, node: Node) -> None:
+        metadata = node.metadata
+        path = directory.path + b"/" + node.name
+        if metadata.kind is Kind.SOCKET:
+            self._restored.unset["socket"] += 1  # the program that had it makes a new one
+            return
+        try:
+            verdict = self._judge(directory, name, node)
+        except OSError as error:
+            self._failed(path, error)
+            return
+        if verdict is Verdict.KEEP:
+            self._fail(path, "exists")
+        elif metadata.kind is not Kind.FILE:
+            if verdict is Verdict.SAME:
+                self._skip(path, 0)
+            else:
+                self._specials.append((directory, name, node, verdict))
+        else:
+            self._file(directory, name, node, verdict)
+
+    def _file(self, directory: Directory, name: bytes, node: Node, verdict: Verdict) -> None:
+        metadata, content = node.metadata, node.content or []
+        path = directory.path + b"/" + node.name
+        original = None
+        if metadata.links > 1 and metadata.inode:
+            key = (metadata.device_id, metadata.inode)
+            digest = hashlib.sha256(b"".join(content)).digest()
+            original = self._originals.get(key)
+            if original is not None and original.content == digest:
+                self._links.append((directory, name, node, original, verdict))
+                return
+            original = self._originals[key] = Original(directory, name, digest)
+        if verdict is Verdict.SAME:
+            if original is not None:
+                there = self._folders[directory].look(name)
+                original.inode = there.st_ino if there else 0
+            self._again(directory, name, metadata)
+            self._skip(path, metadata.size)
+            return
+        file = File(directory, name, path, metadata, len(content), verdict)
+        file.original = original
+        self._plan(file, content)
+        if len(self._batch.files) >= _MOST_FILES or self._growing >= _MOST_GROWING:
+            self._flush()
+
+    def _plan(self, file: File, content: Sequence[bytes]) -> None:
+        """Add a file to the batch; a very large one goes on in the next."""
+        self._batch.files.append(file)
+        self._growing += len(content) > 1
+        locate = self._repo.index.locate
+        for blob_id in content:
+            location = locate(BlobKind.DATA, blob_id)
+            if location is None:
+                file.failed = True
+                self._fail(file.path, "damaged")
+                break
+            self._batch.need(file, blob_id, location)
+            if len(self._batch.requests) >= _MOST_BLOBS:
+                self._write(unfinished=file)
+
+    def _write(self, unfinished: File | None = None) -> None:
+        self._writer.run(self._batch, unfinished)
+        self._batch = Batch()
+        if unfinished is not None:
+            self._batch.files.append(unfinished)
+        self._growing = len(self._batch.files)
+
+    def _flush(self) -> None:
+        """Finish everything that has been gathered; what was left in the walk is complete then."""
+        self._write()
+        links, self._links = self._links, []
+        for directory, name, node, original, verdict in links:
+            self._cancel.check()
+            self._link(directory, name, node, original, verdict)
+        if self._batch.files:  # links that had to become copies
+            self._write()
+        specials, self._specials = self._specials, []
+        for directory, name, node, verdict in specials:
+            self._cancel.check()
+            self._special(directory, name, node, verdict)
+        closing, self._closing = self._closing, []
+        for directory in closing:
+            self._close(directory)
+
+    def _judge(self, directory: Directory, name: bytes, node: Node) -> Verdict:
+        if not directory.found:
+            return Verdict.NEW
+
+        def same(folder: Folder, name: bytes, there: os.stat_result) -> bool:
+            if node.metadata.kind is Kind.FILE:
+                return self._same_content(folder, name, there, node)
+            if node.metadata.kind is Kind.SYMLINK:
+                return folder.link_target(name) == node.metadata.link_target
+            return node.metadata.kind is Kind.FIFO or there.st_rdev == node.metadata.device
+
+        folder = self._folders[directory]
+        return judge(folder, directory, name, node.metadata, self._policy, self._abilities, same)
+
+    def _same_content(self, folder: Folder, name: bytes, there: os.stat_result, node: Node) -> bool:
+        """Compare a file with what would be written, by the hashes of its parts."""
+        parts = []
+        for blob_id in node.content or []:
+            location = self._repo.index.locate(BlobKind.DATA, blob_id)
+            if location is None:
+                return False
+            parts.append((location[3] or location[2] - OVERHEAD, blob_id))
+        if sum(size for size, _ in parts) != there.st_size:
+            return False
+        if self._trust_times and there.st_mtime_ns == node.metadata.modified:
+            return True
+        fd = folder.read(name)
+        with os.fdopen(fd, "rb", buffering=0) as stream:
+            for size, blob_id in parts:
+                self._cancel.check()
+                if hashlib.sha256(stream.read(size)).digest() != blob_id:
+                    return False
+        return True
+
+    def _again(self, directory: Directory, name: bytes, metadata: Metadata) -> None:
+        """Set the metadata of a file whose content is right already, where the owner lets us change files."""
+        if self._policy is Overwrite.NEVER:
+            return
+        try:
+            fd = self._folders[directory].read(name)
+        except OSError:
+            self._restored.unset["mode"] += 1
+            return
+        try:
+            self._restored.unset.update(set_metadata(fd, metadata, self._us))
+        finally:
+            os.close(fd)
+
+    def _link(self, directory: Directory, name: bytes, node: Node, original: Original, verdict: Verdict) -> None:
+        """Give a file its further name; where that cannot be, it becomes a file of its own."""
+        path = directory.path + b"/" + node.name
+        temporary = self._writer.temporary()
+        try:
+            folder = self._folders[directory]
+            if original.inode:
+                folder.link(temporary, self._folders[original.directory], original.name)
+                there = folder.look(temporary)
+                if there is not None and there.st_ino == original.inode:
+                    self._publish(folder, temporary, name, verdict, path)
+                    self._restored.files += 1
+                    self._progress.item(path, "restored", 0)
+                    return
+                folder.remove(temporary)
+        except FileExistsError as error:
+            folder.remove(temporary)
+            self._failed(path, error)
+            return
+        except OSError:
+            pass  # no hard links there, or too many
+        content = node.content or []
+        self._plan(File(directory, name, path, node.metadata, len(content), verdict), content)
+
+    def _special(self, directory: Directory, name: bytes, node: Node, verdict: Verdict) -> None:
+        path = directory.path + b"/" + node.name
+        temporary = self._writer.temporary()
+        try:
+            folder = self._folders[directory]
+            folder.make_special(temporary, node.metadata)
+            try:
+                self._restored.unset.update(set_special_metadata(folder, temporary, node.metadata, self._us))
+                self._publish(folder, temporary, name, verdict, path)
+            except BaseException:
+                folder.remove(temporary)
+                raise
+        except OSError as error:
+            self._failed(path, error)
+            return
+        self._restored.others += 1
+        self._progress.item(path, "restored", 0)
+
+    def _publish(self, folder: Folder, temporary: bytes, name: bytes, verdict: Verdict, path: bytes) -> None:
+        aside = publish(folder, temporary, name, verdict, self._policy)
+        if aside:
+            self._restored.aside.append((path, aside))
+
+    def _close(self, directory: Directory) -> None:
+        """Give a directory its metadata, now that nothing in it changes any more."""
+        if directory.metadata is not None:
+            try:
+                self._restored.unset.update(set_metadata(self._folders[directory].fd, directory.metadata, self._us))
+            except OSError as error:
+                self._failed(directory.path, error)
+        self._folders.forget(directory)
+
+    def _skip(self, path: bytes, size: int) -> None:
+        self._restored.skipped += 1
+        self._restored.skipped_size += size
+        self._progress.advance(size)
+        self._progress.item(path, "unchanged", size)
+
+    def _failed(self, path: bytes, error: OSError) -> None:
+        """Note an item that the target does not take; a target that takes nothing any more ends the restore."""
+        why = STOPPING.get(error.errno or 0)
+        if why is not None:
+            raise TargetUnusable(path=self._place, why=why) from error
+        self._fail(path, "exists" if error.errno == errno.EEXIST else errno.errorcode.get(error.errno or 0, "failed"))
+
+    def _fail(self, path: bytes, reason: str) -> None:
+        self._restored.failed.append(Failed(path, reason))
+        self._progress.trouble(path, reason)
+        self._progress.item(path, "failed", 0)
