@@ -15,7 +15,8 @@ from traybackup.engine.codec import ID_LENGTH, BlobKind
 from traybackup.engine.pack import PackedBlob, open_blobs
 from traybackup.engine.repository import Repository
 
-_UNREADABLE = (NotFound, StoreDamaged, StoreFailed, AccessDenied)
+UNREADABLE = (NotFound, StoreDamaged, StoreFailed, AccessDenied)
+"""What a place says of a single object that is gone, short or on bad sectors; other errors are of the whole place."""
 
 _WHOLE_PACK = 32 << 20
 """Bytes of tree packs that are read at once; larger ones are read tree by tree."""
@@ -84,7 +85,7 @@ class Reach:
             if max(blob.offset + blob.length for blob in self._pending[number]) > _WHOLE_PACK:
                 return
             data = self._repo.read_pack(pack_id)
-        except _UNREADABLE:
+        except UNREADABLE:
             data = b""
         while wanted := self._pending.pop(number, None):
             self._open(data, 0, wanted)
@@ -95,7 +96,7 @@ class Reach:
         for blob in self._pending.pop(number):
             try:
                 data = self._repo.read_pack(pack_id, blob.offset, blob.length)
-            except _UNREADABLE:
+            except UNREADABLE:
                 data = b""
             self._open(data, blob.offset, [blob])
 
@@ -163,7 +164,7 @@ def sound_copy(repo: Repository, kind: BlobKind, blob_id: bytes) -> bytes | None
     for number, offset, length, plain_length in repo.index.locations(kind, blob_id):
         try:
             data = repo.read_pack(repo.index.pack_id(number), offset, length)
-        except _UNREADABLE:
+        except UNREADABLE:
             continue
         blob = PackedBlob(kind, blob_id, offset, length, plain_length)
         ((_, plain),) = open_blobs(repo.key, data, offset, [blob])
