@@ -12,7 +12,7 @@ from tests.benchmarks import __main__ as bench
 from tests.benchmarks import report
 from tests.benchmarks.corpora import CORPORA, differences, listing
 from tests.benchmarks.measure import RunFailed, Usage, measure, size_of
-from tests.benchmarks.programs import Program, Restic
+from tests.benchmarks.programs import Program, Restic, Traybackup
 
 SCALE = 0.0005
 
@@ -93,12 +93,14 @@ def test_failing_program_ends_the_benchmark(tmp_path: Path) -> None:
 def test_round_runs_every_phase(tmp_path: Path, restic: str) -> None:
     """A round measures each phase of each program once, stores something, compares what it restored, and cleans up."""
     assert restic
-    runner = bench.Bench("tiny", SCALE, tmp_path / "work")
-    runner.round(1, [Restic])
-    assert [record["phase"] for record in runner.records] == list(report.PHASES)
+    runner = bench.Bench("till", SCALE, tmp_path / "work")
+    runner.round(1, [Restic, Traybackup])
+    assert [record["phase"] for record in runner.records] == [phase for phase in report.PHASES for _ in range(2)]
     assert all(record["wall"] > 0 and record["rss"] > 0 for record in runner.records)
-    assert runner.records[0]["stored"] > runner.records[2]["stored"] > 0
-    assert os.listdir(tmp_path / "work") == ["tiny"]
+    for program in (Restic, Traybackup):
+        stored = {record["phase"]: record["stored"] for record in runner.records if record["program"] == program.name}
+        assert stored["first"] > stored["day"] > stored["unchanged"] > 0
+    assert os.listdir(tmp_path / "work") == ["till"]
 
 
 def test_restore_that_differs_ends_the_benchmark(tmp_path: Path, restic: str) -> None:
