@@ -1,16 +1,15 @@
 """Forget: remove snapshots, by rules or by name. The room they took is freed by `traybackup.app.prune`."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from traybackup.api.progress import Cancel
+from traybackup.api.progress import Cancel, Progress
 from traybackup.app.context import Context
 from traybackup.app.listing import Filter
 from traybackup.app.locking import locked
 from traybackup.app.opening import Access, opened
+from traybackup.app.prune import Pruned, PruneLimits, prune_locked
 from traybackup.app.zone import SystemZone
-from traybackup.engine import snapshots
-from traybackup.engine.codec import FileKind
-from traybackup.engine.locks import Lock
+from traybackup.engine import pruner, snapshots
 from traybackup.engine.repository import Repository
 from traybackup.engine.retention import Decision, GroupBy, Policy, Span, decide
 from traybackup.engine.snapshots import Snapshot
@@ -26,6 +25,7 @@ class ForgetRequest:
         wanted: Ids; if there are any, they alone go and no rule is asked.
         policy: What to keep of each group.
         which: The rules are about these only.
+        prune: Free the room as well, within these limits; None: not now.
         dry_run: Decide, and remove nothing.
     """
 
@@ -34,6 +34,7 @@ class ForgetRequest:
     policy: Policy = field(default_factory=Policy)
     which: Filter = field(default_factory=Filter)
     group_by: frozenset[GroupBy] = frozenset({GroupBy.HOST, GroupBy.PATHS})
+    prune: PruneLimits | None = None
     dry_run: bool = False
 
 
@@ -43,36 +44,34 @@ class Forgotten:
 
     Attributes:
         decision: By the rules; None if ids were given.
+        pruned: What was freed; None: that was not asked for.
     """
 
     removed: tuple[Snapshot, ...]
     decision: Decision | None
     dry_run: bool
+    pruned: Pruned | None = None
 
 
-def forget(context: Context, request: ForgetRequest, *, cancel: Cancel) -> Forgotten:
-    """Remove snapshots.
+def forget(context: Context, request: ForgetRequest, *, progress: Progress, cancel: Cancel) -> Forgotten:
+    """Remove snapshots, and free their room if that was asked for.
 
     Raises:
         ClockDoubtful: The clock of this computer cannot be right; nothing was removed.
         NoSuchSnapshot, AmbiguousSnapshot: An id; nothing was removed.
+        PruneRefused: The snapshots are removed, their room is not freed.
     """
     with opened(context, request.access) as target:
         repo = target.repository
         if request.dry_run:
             return _decided(context, repo, request)
         with locked(context, repo, exclusive=True, cancel=cancel) as lock:
-            return forget_locked(context, repo, request, lock, cancel)
-
-
-def forget_locked(context: Context, repo: Repository, request: ForgetRequest, lock: Lock, cancel: Cancel) -> Forgotten:
-    """Remove snapshots from a repository that is locked already."""
-    decided = _decided(context, repo, request)
-    for snapshot in decided.removed:
-        cancel.check()
-        lock.check()
-        repo.remove(FileKind.SNAPSHOT, snapshot.id)
-    return decided
+            done = _decided(context, repo, request)
+            pruner.forget(repo, [one.id for one in done.removed], lock, cancel=cancel)
+            if request.prune is None:
+                return done
+            pruned = prune_locked(context, repo, request.prune, lock, progress=progress, cancel=cancel)
+            return replace(done, pruned=pruned)
 
 
 def _decided(context: Context, repo: Repository, request: ForgetRequest) -> Forgotten:

@@ -1,14 +1,17 @@
 """Forms: results as programs read them, under restic's field names. Source: restic's doc/075_scripting.rst."""
 
+import dataclasses
 import json
 import os
 
 from traybackup.api.errors import RepositoryDamaged, TraybackupError
 from traybackup.app.backup import Backup
+from traybackup.app.check import Check, Problem
 from traybackup.app.forget import Forgotten
 from traybackup.app.keys import KeyChanged, KeyList
 from traybackup.app.locking import LockFile
 from traybackup.app.opening import NewRepository
+from traybackup.app.prune import Pruned
 from traybackup.app.restore import Restoration
 from traybackup.app.status import PlaceStatus
 from traybackup.app.texts import Texts
@@ -201,6 +204,54 @@ def lock(one: LockFile) -> Form:
         "username": one.holder.username,
         "pid": one.holder.pid,
     }
+
+
+def check_summary(one: Check) -> Form:
+    """Return the last message of ``check``."""
+    found = one.result
+    packs = [problem.id for problem in found.problems if problem.kind == "pack"]
+    return {
+        "message_type": "summary",
+        "num_errors": len(found.problems),
+        "broken_packs": packs or None,
+        "suggest_repair_index": any(problem.kind == "index" for problem in found.problems),
+        "suggest_prune": bool(found.unindexed or found.duplicates),
+        "snapshots": found.snapshots,
+        "packs": found.packs,
+        "packs_size": found.packs_size,
+        "packs_read": found.packs_read,
+        "bytes_read": found.bytes_read,
+        "blobs": found.blobs,
+        "blobs_used": found.used,
+        "unindexed_packs": found.unindexed,
+        "unsteady_packs": found.unsteady,
+        "seconds_elapsed": round(one.seconds, 3),
+    }
+
+
+def problem(one: Problem, texts: Texts) -> Form:
+    """Return one thing that is wrong, and the files it costs."""
+    return {
+        "message_type": "error",
+        "message": f"{one.kind} {one.id[:8]} {texts.fault(one.why)}",
+        "kind": one.kind,
+        "id": one.id,
+        "why": one.why,
+        "lost_blobs": one.blobs,
+        "files": [
+            {
+                "path": damage.path.decode("utf-8", "replace"),
+                "snapshots": [touched.id for touched in damage.snapshots],
+            }
+            for damage in one.damage
+        ],
+        "more_files": one.more,
+    }
+
+
+def pruned(one: Pruned) -> Form:
+    """Return what was freed."""
+    return {"message_type": "summary", "dry_run": one.dry_run} | dataclasses.asdict(one.figures)
 
 
 def forgotten(one: Forgotten) -> list[Form]:

@@ -8,8 +8,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from traybackup.api.progress import Cancel, Progress
-from traybackup.app import backup, context, forget, keys, listing, locking, restore, status
+from traybackup.app import backup, check, context, forget, keys, listing, locking, prune, restore, status
 from traybackup.app.backup import Backup, BackupRequest
+from traybackup.app.check import Check, CheckRequest
 from traybackup.app.context import Clock, Context, Waiting
 from traybackup.app.demo import story
 from traybackup.app.demo.story import Step, Story
@@ -18,6 +19,7 @@ from traybackup.app.keys import KeyChanged, KeyList, NewKey
 from traybackup.app.listing import Contents, Filter, SnapshotList
 from traybackup.app.locking import LockFile
 from traybackup.app.opening import Access, NewRepository
+from traybackup.app.prune import Pruned, PruneRequest
 from traybackup.app.restore import Restoration, RestoreRequest
 from traybackup.app.status import PlaceStatus
 
@@ -60,9 +62,17 @@ class Service:
         """Bring files back from a snapshot."""
         return restore.bring_back(self._context, request, progress=progress, cancel=cancel)
 
-    def forget(self, request: ForgetRequest, *, cancel: Cancel) -> Forgotten:
+    def forget(self, request: ForgetRequest, *, progress: Progress, cancel: Cancel) -> Forgotten:
         """Remove snapshots."""
-        return forget.forget(self._context, request, cancel=cancel)
+        return forget.forget(self._context, request, progress=progress, cancel=cancel)
+
+    def prune(self, request: PruneRequest, *, progress: Progress, cancel: Cancel) -> Pruned:
+        """Free the room of what no snapshot needs."""
+        return prune.prune(self._context, request, progress=progress, cancel=cancel)
+
+    def check(self, request: CheckRequest, *, progress: Progress, cancel: Cancel) -> Check:
+        """Check a place."""
+        return check.check(self._context, request, progress=progress, cancel=cancel)
 
     def status(self, access: Access) -> PlaceStatus:
         """Tell how a place is doing."""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from traybackup.api.errors import TraybackupError
 from traybackup.app.units import size_text, span_text
 from traybackup.app.wording import ERRORS, Wording
-from traybackup.app.wording.phrases import DEMO, FINDINGS, KEPT, REASONS, UNSET, WHY, WORDS
+from traybackup.app.wording.phrases import DEMO, FAULTS, FINDINGS, KEPT, REASONS, UNSET, WHY, WORDS
 
 Value = str | int | float | None
 
@@ -61,6 +61,10 @@ class Texts:
             return self._translate(known)
         number = getattr(errno, word, None)
         return os.strerror(number) if isinstance(number, int) else word
+
+    def fault(self, why: str) -> str:
+        """Return what is wrong with a part of the backups."""
+        return self._translate(FAULTS[why]) if why in FAULTS else self._translate(FAULTS["damaged"])
 
     def kept(self, word: str) -> str:
         """Return why a snapshot stays."""
@@ -109,10 +113,10 @@ def _number(value: Value) -> str:
 
 _SHORT_ID = 8
 _FORMS: dict[str, Callable[[Value], str]] = {
-    **dict.fromkeys(("needed", "size", "added"), lambda value: size_text(int(value or 0))),
+    **dict.fromkeys(("needed", "size", "added", "bytes"), lambda value: size_text(int(value or 0))),
     **dict.fromkeys(("retry_after", "seconds"), lambda value: span_text(float(value or 0))),
     **dict.fromkeys(("since", "now", "newest"), lambda value: _local_time(str(value))),
-    **dict.fromkeys(("id", "snapshot", "lock"), lambda value: str(value)[:_SHORT_ID]),
+    **dict.fromkeys(("id", "snapshot", "lock", "what"), lambda value: str(value)[:_SHORT_ID]),
     **dict.fromkeys(("files", "receipts", "rows", "sold_since", "failed", "total", "count"), _number),
 }
 """How the parameter of a name is shown; any other as it is."""

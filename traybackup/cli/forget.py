@@ -9,9 +9,12 @@ from traybackup.app import forms
 from traybackup.app.forget import ForgetRequest, Forgotten, GroupBy, Policy, Span
 from traybackup.app.listing import Filter
 from traybackup.app.opening import Access
+from traybackup.app.prune import PruneLimits
 from traybackup.app.texts import Texts
 from traybackup.cli.options import common, from_place, no_empty, which
 from traybackup.cli.output import Output, clean, local
+from traybackup.cli.progress import Tally, bar
+from traybackup.cli.prune import limits, tell_pruned
 from traybackup.cli.services import service
 from traybackup.cli.signals import stoppable
 
@@ -73,6 +76,8 @@ def _groups(_context: click.Context, _parameter: click.Parameter, value: str) ->
 @click.option(
     "--group-by", default="host,paths", callback=_groups, metavar="WHAT", help="Apply the rules to each group."
 )
+@click.option("--prune", is_flag=True, help="Free the room they took as well.")
+@limits
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
 @common
 def command(
@@ -82,6 +87,8 @@ def command(
     snapshots: tuple[str, ...],
     meant: Filter,
     group_by: frozenset[GroupBy],
+    prune: bool,
+    limits: PruneLimits,
     dry_run: bool,
     kept_tags: tuple[str, ...],
     **rules: object,
@@ -98,11 +105,15 @@ def command(
         raise click.UsageError(  # noqa: TRY003 - click's way
             "Name snapshots, or rules to keep by, such as --keep-daily 7; not both."  # noqa: EM101 - same
         )
-    request = ForgetRequest(access, snapshots, policy, meant, group_by, dry_run)
-    with stoppable() as cancel:
-        done = service(output).forget(request, cancel=cancel)
+    room = limits if prune else None
+    request = ForgetRequest(access, snapshots, policy, meant, group_by, prune=room, dry_run=dry_run)
+    tally = Tally(counted=True)
+    with stoppable() as cancel, bar(output, tally):
+        done = service(output).forget(request, progress=tally, cancel=cancel)
     output.record(forms.forgotten(done))
     _tell(output, done)
+    if done.pruned:
+        tell_pruned(output, done.pruned)
 
 
 def _tell(output: Output, done: Forgotten) -> None:

@@ -20,10 +20,14 @@ _PHASES = {
     "save": "Saving",
     "snapshot": "Finishing",
     "restore": "Restoring",
-    "metadata": "Setting dates and rights",
-    "verify": "Verifying",
-    "check": "Checking",
-    "prune": "Freeing room",
+    "flush": "Finishing",
+    "check-structure": "Checking whether all is there",
+    "check-data": "Reading everything",
+    "check-damage": "Looking what is damaged",
+    "prune-plan": "Looking what is not needed",
+    "prune-repack": "Keeping what is needed",
+    "prune-index": "Writing the list",
+    "prune-delete": "Removing",
 }
 
 
@@ -136,7 +140,15 @@ def shown(output: Output, tally: Tally, status: Callable[[Standing], dict[str, o
         with _every(_STATUS_EVERY, lambda: output.record(status(tally.standing()))):
             yield
         output.record(status(tally.standing()))
-    elif wanted(output):
+    else:
+        with bar(output, tally):
+            yield
+
+
+@contextmanager
+def bar(output: Output, tally: Tally) -> Iterator[None]:
+    """Show *tally* as a bar on a terminal while the block runs; programs are told nothing."""
+    if wanted(output) and not output.json:
         with _bar(tally):
             yield
     else:
@@ -174,20 +186,20 @@ def _bar(tally: Tally) -> Iterator[None]:
         BarColumn(bar_width=30),
         TextColumn("{task.fields[figures]}", markup=False),
     )
-    with Bar(*columns, console=Console(stderr=True), auto_refresh=False, transient=True) as bar:
-        task = bar.add_task("", total=None, figures="")
+    with Bar(*columns, console=Console(stderr=True), auto_refresh=False, transient=True) as drawn:
+        task = drawn.add_task("", total=None, figures="")
 
         def draw() -> None:
             now = tally.standing()
             total = now.total_bytes if now.counted and now.total_bytes else None
-            bar.update(
+            drawn.update(
                 task,
                 description=_PHASES.get(now.phase, ""),
                 total=total,
                 completed=min(now.bytes, total) if total else 0,
                 figures=figures(now),
             )
-            bar.refresh()
+            drawn.refresh()
 
         with _every(_BAR_EVERY, draw):
             yield

@@ -18,6 +18,7 @@ from pathlib import Path
 from traybackup.api.progress import Cancel, Progress
 from traybackup.app import recovery
 from traybackup.app.backup import Backup, BackupRequest, back_up
+from traybackup.app.check import CheckRequest, check
 from traybackup.app.context import Context
 from traybackup.app.demo import till
 from traybackup.app.opening import Access
@@ -26,6 +27,9 @@ from traybackup.app.restore import RestoreRequest, bring_back
 from traybackup.app.vault import NoVault
 
 CODE_FILE = "recovery-code.txt"
+
+_Rows = dict[str, list[tuple[object, ...]]]
+"""The rows of each table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ class _Original:
     """The till as it was at the end of the day: its files, and every row of its database."""
 
     files: dict[str, bytes]
-    rows: dict[str, list[tuple[object, ...]]]
+    rows: _Rows
 
 
 def tell(context: Context, *, parent: Path | None, clean: bool, step: Callable[[Step], None], cancel: Cancel) -> Story:
@@ -93,6 +97,7 @@ def tell(context: Context, *, parent: Path | None, clean: bool, step: Callable[[
     step(Step("till-made", {"folder": str(shop), "receipts": till.count_receipts(shop / till.DATABASE)}))
     backup, at_least = _save(context, access, shop, step, cancel)
     cancel.check()
+    sound = _check(context, access, step, cancel)
     original = _read(shop)
     _destroy(shop)
     step(Step("destroyed", {"folder": str(shop)}))
@@ -104,10 +109,18 @@ def tell(context: Context, *, parent: Path | None, clean: bool, step: Callable[[
     )
     step(Step("restored", {"folder": str(restored)}))
     comparison = _compare(restored, original, at_least)
+    if not sound:
+        comparison = replace(comparison, differences=(*comparison.differences, place.name))
     step(Step("different" if comparison.differences else "compared", _figures(comparison)))
     if clean:
         shutil.rmtree(folder)
     return Story(folder, shop, place, restored, code_file, backup, comparison, removed=clean)
+
+
+def _check(context: Context, access: Access, step: Callable[[Step], None], cancel: Cancel) -> bool:
+    done = check(context, CheckRequest(access, read_data=100), progress=Progress(), cancel=cancel)
+    step(Step("checked" if done.result.sound else "unsound", {"bytes": done.result.bytes_read}))
+    return done.result.sound
 
 
 def _write_code(file: Path) -> None:
@@ -171,7 +184,7 @@ def _files(shop: Path) -> dict[str, bytes]:
     }
 
 
-def _rows(database: Path) -> dict[str, list[tuple[object, ...]]]:
+def _rows(database: Path) -> _Rows:
     with closing(sqlite3.connect(database)) as connection:
         return {table: connection.execute(f"SELECT * FROM {table} ORDER BY id").fetchall() for table in till.TABLES}  # noqa: S608 - our own names
 
@@ -197,18 +210,15 @@ def _compare(restored: Path, original: _Original, at_least: int) -> Comparison:
     differences = [
         name for name in sorted(files.keys() | original.files.keys()) if files.get(name) != original.files.get(name)
     ]
-    with closing(sqlite3.connect(restored / till.DATABASE)) as connection:
-        (verdict,) = connection.execute("PRAGMA integrity_check").fetchone()
-    if verdict != "ok":
-        differences.append(f"{till.DATABASE}: {verdict}")
-    rows = _rows(restored / till.DATABASE)
+    try:
+        rows = _rows(restored / till.DATABASE)
+        differences += _faults(restored / till.DATABASE, rows, original.rows)
+    except sqlite3.DatabaseError as error:
+        rows = {table: [] for table in till.TABLES}
+        differences.append(f"{till.DATABASE}: {error}")
     receipts = len(rows["receipts"])
     if receipts < at_least:
         differences.append(f"{till.DATABASE}: {receipts} < {at_least}")
-    differences += [
-        f"{till.DATABASE}: {table}" for table in till.TABLES if not _is_beginning(rows[table], original.rows[table])
-    ]
-    differences += [f"{till.DATABASE}: {number}" for number in _unbalanced(rows)]
     return Comparison(
         receipts=receipts,
         sold_since=len(original.rows["receipts"]) - receipts,
@@ -218,11 +228,21 @@ def _compare(restored: Path, original: _Original, at_least: int) -> Comparison:
     )
 
 
+def _faults(database: Path, rows: _Rows, later: _Rows) -> list[str]:
+    """Return what is wrong with the restored database: unsound, not the beginning of what it grew to, torn sales."""
+    with closing(sqlite3.connect(database)) as connection:
+        (verdict,) = connection.execute("PRAGMA integrity_check").fetchone()
+    found = [] if verdict == "ok" else [verdict]
+    found += [table for table in till.TABLES if not _is_beginning(rows[table], later[table])]
+    found += _unbalanced(rows)
+    return [f"{till.DATABASE}: {fault}" for fault in found]
+
+
 def _is_beginning(rows: list[tuple[object, ...]], later: list[tuple[object, ...]]) -> bool:
     return rows == later[: len(rows)]
 
 
-def _unbalanced(rows: dict[str, list[tuple[object, ...]]]) -> list[str]:
+def _unbalanced(rows: _Rows) -> list[str]:
     """Return the receipts that are not the sum of their lines: torn out of a sale under way."""
     sums: dict[object, int] = {}
     for _, receipt, _, _, amount in rows["lines"]:

@@ -106,8 +106,18 @@ BACKUPS: dict[str, Wording] = {
     ),
     "prune-refused": Wording(
         N_("Nothing was removed"),
-        N_("Something does not add up ({why} {what}), so nothing was deleted."),
+        N_("Something does not add up ({why}), so nothing was deleted."),
         N_("Run “traybackup check” first."),
+    ),
+    "prune-refused+what": Wording(
+        N_("Nothing was removed"),
+        N_("Something does not add up ({why}: {what}), so nothing was deleted."),
+        N_("Run “traybackup check” first."),
+    ),
+    "prune-refused:no-snapshots": Wording(
+        N_("Nothing was removed"),
+        N_("There is not one snapshot left, so everything would go; nothing was deleted."),
+        N_("If that is what you want, say --allow-empty."),
     ),
     "clock-doubtful": Wording(
         N_("Is the clock right?"),

@@ -62,7 +62,8 @@ DEMO: dict[str, str] = {
     ),
     "saved": N_("Saved while it sells: {files} files, {size}, and read back from the medium. Snapshot {snapshot}."),
     "saved-again": N_("Saved once more after a few sales: {added} were enough. Snapshot {snapshot}."),
-    "checked": N_("Checked: every byte of the backups is there and readable."),
+    "checked": N_("Checked: every byte of the backups is there and readable ({bytes})."),
+    "unsound": N_("Checked, and not all is well: see “traybackup check”."),
     "destroyed": N_("The till in {folder} was destroyed: database garbled, pictures gone or garbled, export deleted."),
     "restored": N_("Brought back into {folder}."),
     "compared": N_(
@@ -72,6 +73,18 @@ DEMO: dict[str, str] = {
     "different": N_("Compared, and not equal: {differences}."),
 }
 """The steps of the demonstration."""
+
+FAULTS: dict[str, str] = {
+    "missing": N_("is missing"),
+    "wrong-size": N_("has the wrong size"),
+    "wrong-hash": N_("was altered"),
+    "damaged": N_("was altered"),
+    "bad-header": N_("was altered"),
+    "index-differs": N_("is not what the list of contents says"),
+    "unreadable": N_("cannot be read"),
+    "not-indexed": N_("is missing"),
+}
+"""What a check found wrong with a part of the backups; any other keyword means that its content makes no sense."""
 
 WHY: dict[str, str] = {
     "wrong-hash": N_("its content was altered"),
