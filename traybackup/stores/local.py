@@ -189,7 +189,8 @@ class LocalStore(Store):
                     self._protect(fd)
                     sync(fd)
             finally:
-                os.close(fd)
+                with self._told(name, payload.size):  # network folders may tell only now
+                    os.close(fd)
             self._presence.check()
             with self._told(name, payload.size):
                 self._root.rename(temporary, name, replace=overwrite)
