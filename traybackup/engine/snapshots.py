@@ -6,6 +6,7 @@ names is complete.
 Source: restic's doc/design.rst, "Snapshots and Trees", and the fields that restic 0.17 and later write.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,6 +16,8 @@ import msgspec
 from traybackup.api.errors import AmbiguousSnapshot, NoSuchSnapshot, RepositoryDamaged
 from traybackup.engine.codec import FileKind, format_datetime, is_id, parse_datetime
 from traybackup.engine.repository import Repository
+
+_LONE = re.compile(r"[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +71,24 @@ def encode(snapshot: Snapshot) -> bytes:
         _Json(
             time=format_datetime(snapshot.time),
             tree=snapshot.tree.hex(),
-            paths=list(snapshot.paths),
-            hostname=snapshot.hostname,
-            username=snapshot.username,
+            paths=[_text(path) for path in snapshot.paths],
+            hostname=_text(snapshot.hostname),
+            username=_text(snapshot.username),
             uid=snapshot.uid,
             gid=snapshot.gid,
-            excludes=list(snapshot.excludes) or None,
-            tags=list(snapshot.tags) or None,
+            excludes=[_text(pattern) for pattern in snapshot.excludes] or None,
+            tags=[_text(tag) for tag in snapshot.tags] or None,
             parent=snapshot.parent or None,
             original=snapshot.original or None,
             program_version=snapshot.program_version,
             summary=snapshot.summary,
         )
     )
+
+
+def _text(text: str) -> str:
+    """Return *text* as JSON can hold it: bytes of a name that are no UTF-8 become U+FFFD, as in Go."""
+    return _LONE.sub("\ufffd", text)
 
 
 def decode(data: bytes, file_id: str) -> Snapshot:
@@ -101,8 +109,8 @@ def decode(data: bytes, file_id: str) -> Snapshot:
             gid=parsed.gid,
             tags=tuple(parsed.tags or ()),
             excludes=tuple(parsed.excludes or ()),
-            parent=_id(parsed.parent or ""),
-            original=_id(parsed.original or ""),
+            parent=_id(parsed.parent) if parsed.parent else "",
+            original=_id(parsed.original) if parsed.original else "",
             program_version=parsed.program_version,
             summary=parsed.summary,
             id=file_id,
@@ -112,7 +120,7 @@ def decode(data: bytes, file_id: str) -> Snapshot:
 
 
 def _id(text: str) -> str:
-    if text and not is_id(text):
+    if not is_id(text):
         raise ValueError(text)
     return text
 
@@ -151,7 +159,7 @@ def matches(
     return (
         (not hosts or snapshot.hostname in hosts)
         and (not tags or any(set(wanted) - {""} <= set(snapshot.tags) for wanted in tags))
-        and set(paths) <= set(snapshot.paths)
+        and {_text(path) for path in paths} <= {_text(path) for path in snapshot.paths}
     )
 
 
