@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from traybackup.api.errors import (
+    AlreadyExists,
     NoRepository,
     NotFound,
     RepositoryDamaged,
@@ -105,11 +106,16 @@ class Repository:
             key_id, master = keys.find_key(store, password)
         except (WrongPassword, RepositoryDamaged):
             for left in keys.key_ids(store):
+                if _exists(store, "config"):  # somebody else was faster, and this is the way in
+                    raise RepositoryExists from None
                 store.delete(object_name(FileKind.KEY, left))
             master = MasterKey.generate()
             key_id = keys.add_key(store, master, password, now=now, host=host, user=user, cost=cost)
         config = _Config(version=version, id=secrets.token_hex(32), chunker_polynomial=random_irreducible())
-        put_verified(store, "config", BytesPayload(master.seal(msgspec.json.encode(config))))
+        try:
+            put_verified(store, "config", BytesPayload(master.seal(msgspec.json.encode(config))))
+        except AlreadyExists as error:
+            raise RepositoryExists from error
         return cls(store, key_id, master, config)
 
     @classmethod
