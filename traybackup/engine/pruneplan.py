@@ -120,16 +120,20 @@ def plan(
     repo: Repository,
     limits: PruneLimits | None = None,
     *,
+    without: frozenset[str] = frozenset(),
     progress: Progress | None = None,
     cancel: Cancel | None = None,
 ) -> PrunePlan:
     """Plan a prune. Loads the index anew; to be applied, it must be made under the exclusive lock.
 
+    Args:
+        without: Ids of snapshots that are taken as removed already, to see what that would free.
+
     Raises:
         PruneRefused: Something does not add up.
     """
     (progress or Progress()).phase("prune-plan")
-    return _Planner(repo, limits or PruneLimits(), cancel or Cancel()).plan()
+    return _Planner(repo, limits or PruneLimits(), cancel or Cancel()).plan(without)
 
 
 _Copy = tuple[int, int, PackedBlob]
@@ -143,12 +147,12 @@ class _Planner:
         self._repo, self._limits, self._cancel = repo, limits, cancel
         self._figures = PruneFigures()
 
-    def plan(self) -> PrunePlan:
+    def plan(self, without: frozenset[str]) -> PrunePlan:
         repo = self._repo
         seen = frozenset(entry.id for entry in repo.ids(FileKind.SNAPSHOT))
         indexes = frozenset(entry.id for entry in repo.ids(FileKind.INDEX))
         try:
-            found = snapshots.load_all(repo)
+            found = [one for one in snapshots.load_all(repo) if one.id not in without]
             repo.load_index(cancel=self._cancel)
         except RepositoryDamaged as error:
             raise PruneRefused(why=f"damaged-{error.kind}", what=error.id) from error
@@ -161,7 +165,7 @@ class _Planner:
         self._add_up()
         repack, delete, absent = self._judge_packs()
         return PrunePlan(
-            snapshots=seen,
+            snapshots=seen - without,
             indexes=indexes,
             unindexed=tuple(sorted(self._present.keys() - repo.index.packs().keys())),
             repack=self._copies(repack),

@@ -27,7 +27,6 @@ from traybackup.engine.pruneplan import PrunePlan
 from traybackup.engine.reach import UNREADABLE
 from traybackup.engine.repository import Repository
 from traybackup.engine.saver import BlobSaver
-from traybackup.engine.workers import Workers
 
 _INDEX_BLOBS = 50_000
 """Blobs in one index file, as restic has it."""
@@ -36,7 +35,6 @@ _SMALL_INDEX = 10_000
 _MANY_SMALL = 10
 """So many index files with fewer than `_SMALL_INDEX` blobs are joined: every run leaves one."""
 
-_READERS = 2
 _WINDOW = 16 << 20
 """Bytes of a pack that are held at a time."""
 
@@ -141,25 +139,16 @@ class _Pruning:
         self._progress.phase("prune-repack")
         self._progress.expect(len(self._plan.repack), self._plan.figures.repacked_size)
         with self._repo.writing(progress=self._progress, folder=self._folder) as saver:
-            readers: Workers[bytes] = Workers("repack", _READERS, lambda pack_id: self._repack_one(saver, pack_id))
-            try:
-                for pack_id in sorted(self._plan.repack):
-                    self._cancel.check()
-                    _make_sure(self._lock)
-                    readers.submit(pack_id)
-            except BaseException as error:
-                readers.abandon(error)
-                raise
-            readers.finish()
+            for pack_id in sorted(self._plan.repack):
+                self._cancel.check()
+                _make_sure(self._lock)
+                blobs = sorted(self._plan.copies(pack_id), key=lambda blob: blob.offset)
+                while blobs:
+                    limit = blobs[0].offset + _WINDOW
+                    count = bisect_right(blobs, limit, key=lambda blob: blob.offset + blob.length) or 1
+                    self._copy(saver, pack_id, blobs[:count])
+                    del blobs[:count]
             _make_sure(self._lock)
-
-    def _repack_one(self, saver: BlobSaver, pack_id: bytes) -> None:
-        blobs = sorted(self._plan.copies(pack_id), key=lambda blob: blob.offset)
-        while blobs:
-            start = blobs[0].offset
-            count = bisect_right(blobs, start + _WINDOW, key=lambda blob: blob.offset + blob.length) or 1
-            self._copy(saver, pack_id, blobs[:count])
-            del blobs[:count]
 
     def _copy(self, saver: BlobSaver, pack_id: bytes, blobs: list[PackedBlob]) -> None:
         """Move neighbouring blobs, each opened and found good, as they are sealed."""
