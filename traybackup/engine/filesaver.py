@@ -77,6 +77,7 @@ class FileSaver(Generic[K]):
         self._progress = progress
         self._cancel = cancel
         self._lock = threading.Lock()
+        self._open: dict[int, Content] = {}
         self._batch: list[Slot[K]] = []
         self._batch_data: list[bytes] = []
         self._batch_size = 0
@@ -114,6 +115,7 @@ class FileSaver(Generic[K]):
 
     def stream(self, slot: Slot[K], content: Content) -> None:
         """Read a file to its end, part by part; it is closed when the last part is stored and the content checked."""
+        self._open[id(content)] = content
         try:
             for pieces in self._pieces(content):
                 self._cancel.check()
@@ -124,9 +126,6 @@ class FileSaver(Generic[K]):
             slot.metadata = content.metadata() or slot.metadata
         except SourceUnreadable as error:
             slot.failed = error
-        except BaseException:
-            content.close()
-            raise
         self._workers.submit(lambda: self._finish(slot, content))
 
     def _pieces(self, content: Content) -> Iterator[Sequence[Buffer]]:
@@ -154,6 +153,7 @@ class FileSaver(Generic[K]):
         with content:
             if slot.failed is None:
                 slot.findings.extend(content.check())
+        del self._open[id(content)]
         self._part_done(slot)
 
     def _part_done(self, slot: Slot[K]) -> None:
@@ -173,8 +173,10 @@ class FileSaver(Generic[K]):
         self._workers.finish()
 
     def abandon(self, reason: BaseException) -> None:
-        """Drop what is waiting."""
+        """Drop what is waiting, and close what is open."""
         self._workers.abandon(reason)
+        for content in self._open.values():
+            content.close()
 
 
 def _read_full(content: Content, size: int) -> bytes:
