@@ -295,6 +295,8 @@ def locked(
 ) -> Iterator[Lock]:
     """Hold a lock while the block runs; it is renewed in a thread, and removed at the end whatever happens.
 
+    The repository asks it before it writes an index or snapshot file, or removes one (`Repository.guard`).
+
     Args:
         elapsed: Seconds on a clock that nobody can set.
         pause: Sleeps some seconds; a `Cancel.wait` followed by `Cancel.check` makes waiting end at once.
@@ -317,10 +319,12 @@ def locked(
                 waiting(other)
             # two who collided must not come back at the same moment
             pause(timing.poll * (0.5 + secrets.randbelow(1000) / 1000))
-        lock.keep()
+        before, repo.guard = repo.guard, lock.check
         try:
+            lock.keep()
             yield lock
         finally:
+            repo.guard = before
             lock.release()
 
 

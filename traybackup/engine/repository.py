@@ -9,7 +9,7 @@ Source: restic's doc/design.rst.
 import hashlib
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -65,6 +65,9 @@ class Repository:
         version: Its format version.
         key_id: The key file that opened it.
         index: Where every blob lies; empty until `load_index`.
+        guard: Called before anything is acknowledged (an index or snapshot file) or removed; raises `LockLost` where the
+            lock is gone. Who holds a lock sets it, so that nobody can forget it: an index file of a writer that slept
+            through the loss of its lock could name packs that were removed meanwhile.
     """
 
     def __init__(self, store: Store, key_id: str, key: MasterKey, config: _Config) -> None:
@@ -75,6 +78,7 @@ class Repository:
         self.version = config.version
         self.chunker_secret = config.chunker_polynomial.encode()
         self.index = Index()
+        self.guard: Callable[[], None] = _unguarded
 
     @classmethod
     def create(
@@ -177,7 +181,11 @@ class Repository:
             raise RepositoryDamaged(kind=kind.word, id=file_id, why="damaged") from error
 
     def save(self, kind: FileKind, data: bytes) -> str:
-        """Write an index, snapshot or lock file, verified, and return its id."""
+        """Write an index, snapshot or lock file, verified, and return its id.
+
+        Raises:
+            LockLost: Nothing was written.
+        """
         sealed = self.key.seal(compress(data) if self.version > 1 else data)
         if decompress(self.key.open(sealed)) != data:
             raise RepositoryDamaged(kind=kind.word, why="not-reproducible")
@@ -186,11 +194,18 @@ class Repository:
         if kind is FileKind.LOCK:  # lives for minutes, proves nothing: not worth reading back
             self.store.put(name, BytesPayload(sealed))
         else:
+            self.guard()
             put_verified(self.store, name, BytesPayload(sealed))
         return file_id
 
     def remove(self, kind: FileKind, file_id: str) -> None:
-        """Delete a file; fine if there is none."""
+        """Delete a file; fine if there is none.
+
+        Raises:
+            LockLost: Nothing was deleted.
+        """
+        if kind is not FileKind.LOCK:
+            self.guard()
         self.store.delete(object_name(kind, file_id))
 
     def load_index(self, *, cancel: Cancel | None = None, damaged: list[RepositoryDamaged] | None = None) -> None:
@@ -271,6 +286,10 @@ class Repository:
             except BaseException as error:
                 saver.abandon(error)
                 raise
+
+
+def _unguarded() -> None:
+    """Let everything pass: nobody holds a lock."""
 
 
 def _exists(store: Store, name: str) -> bool:

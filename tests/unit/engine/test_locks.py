@@ -466,6 +466,25 @@ def test_a_lock_taken_away_during_standby_is_lost(repo: Repository, clock: Clock
     assert present(repo) == [other]
 
 
+def test_without_its_lock_a_run_acknowledges_nothing(repo: Repository, clock: Clock) -> None:
+    """A writer that slept too long cannot write an index or a snapshot any more, nor remove anything."""
+    index = repo.save(FileKind.INDEX, b'{"packs":[]}')
+    with hold(repo, clock) as lock:
+        repo.save(FileKind.INDEX, b'{"packs": []}')
+        repo.store.delete(f"locks/{lock.id}")
+        clock.pause(2_400)
+        before = [entry.name for entry in repo.store.entries()]
+        for forbidden in (
+            lambda: repo.save(FileKind.INDEX, b'{"packs":[]}'),
+            lambda: snapshots.save(repo, Snapshot(START, bytes(32), ("/",))),
+            lambda: repo.remove(FileKind.INDEX, index),
+        ):
+            with pytest.raises(LockLost):
+                forbidden()
+        assert [entry.name for entry in repo.store.entries()] == before
+    repo.remove(FileKind.INDEX, index)
+
+
 def test_nobody_passes_while_the_lock_is_being_made_sure_of(repo: Repository, clock: Clock) -> None:
     """After stand-by, all threads wait for the answer that one of them fetches, and all of them stop."""
     stopped = []
