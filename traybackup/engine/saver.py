@@ -1,11 +1,12 @@
 """BlobSaver: takes blobs from several threads and sees to it that each is stored once, durably and verified.
 
-Every thread fills packs of its own, so that no lock is held while it hashes, compresses and seals. Finished packs go
+Every thread has a packer of its own, so that no lock is held while it hashes, compresses and seals; in a long run all
+threads but one get a companion process for that, because one interpreter keeps only one core busy. Finished packs go
 through a bounded queue to the uploaders, which put and verify them and only then make their blobs known to the index.
 An index file is written every so often, so that a run that is cut short need not store everything again.
 """
 
-import hashlib
+import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,9 +15,11 @@ from traybackup.api.errors import Cancelled
 from traybackup.api.progress import Progress
 from traybackup.api.store import Store
 from traybackup.engine.codec import BlobKind, FileKind, object_name
+from traybackup.engine.companion import CAPACITY, Companion
 from traybackup.engine.crypto import MasterKey
 from traybackup.engine.index import Index, encode_index
-from traybackup.engine.pack import Buffer, FinishedPack, PackedBlob, PackWriter
+from traybackup.engine.pack import Buffer, FinishedPack, PackedBlob
+from traybackup.engine.packer import LocalPacker, Order, Packer
 from traybackup.engine.verify import put_verified
 from traybackup.engine.workers import Workers
 
@@ -28,6 +31,15 @@ _INDEX_EVERY = 50_000
 
 _INDEX_AFTER_PACKS = 32
 """… or packs: how much an interrupted run may have to store again."""
+
+_COMPANION_AFTER = 32 << 20
+"""Bytes of large batches after which a second process is worth its start."""
+
+_MOST_COMPANIONS = 2
+"""Each takes some 30 MB of memory."""
+
+_WORTH_PASSING_ON = 256 << 10
+"""Bytes of a batch below which handing it to another process costs more than it saves."""
 
 _SMALLEST_PACK, _LARGEST_PACK = 4 << 20, 128 << 20
 
@@ -52,16 +64,16 @@ class BlobSaver:
         level: int | None,
         progress: Progress,
     ) -> None:
-        self._store, self._key, self._index = store, key, index
-        self._save_index, self._folder, self._progress = save_index, folder, progress
-        self._level = LEVEL if level is None else level
+        self._store, self._index, self._save_index, self._progress = store, index, save_index, progress
         able = store.capabilities
-        self._pack_size = min(
-            max(able.best_object, _SMALLEST_PACK), _LARGEST_PACK, able.largest_object or _LARGEST_PACK
-        )
+        pack_size = min(max(able.best_object, _SMALLEST_PACK), _LARGEST_PACK, able.largest_object or _LARGEST_PACK)
+        self._order = Order(key, folder, LEVEL if level is None else level, pack_size)
         self._lock = threading.Lock()
         self._claimed: dict[BlobKind, set[bytes]] = {kind: set() for kind in BlobKind}
-        self._writers: dict[tuple[int, BlobKind], PackWriter] = {}
+        self._packers: dict[int, LocalPacker] = {}
+        self._companions: dict[int, Companion] = {}
+        self._companions_left = min(os.cpu_count() or 1, _MOST_COMPANIONS + 1) - 1
+        self._passed = 0
         self._unindexed: list[tuple[bytes, Sequence[PackedBlob]]] = []
         self._unindexed_blobs = 0
         self.added = dict.fromkeys(BlobKind, 0)
@@ -75,46 +87,51 @@ class BlobSaver:
 
     def save_many(self, kind: BlobKind, plains: Sequence[Buffer]) -> list[bytes]:
         """Store those that are not known yet, and return all their ids."""
-        sha256 = hashlib.sha256
-        ids = [sha256(plain).digest() for plain in plains]
-        fresh: list[tuple[bytes, Buffer]] = []
+        size = sum(map(len, plains))
+        packer = self._packer(size)
+        ids = packer.take(plains)
         claimed, has = self._claimed[kind], self._index.has
+        fresh: list[int] = []
         with self._lock:
-            for blob_id, plain in zip(ids, plains, strict=True):
+            for number, blob_id in enumerate(ids):
                 if blob_id not in claimed and not has(kind, blob_id):
                     claimed.add(blob_id)
-                    fresh.append((blob_id, plain))
+                    fresh.append(number)
         if fresh:
-            self._append(kind, fresh)
+            packed = packer.pack(kind, fresh)
+            with self._lock:
+                self.added[kind] += sum(len(plains[number]) for number in fresh)
+                self.added_packed[kind] += packed.size
+                self.new_blobs[kind] += len(fresh)
+            self._hand_over(packed.finished)
         return ids
-
-    def _append(self, kind: BlobKind, fresh: Sequence[tuple[bytes, Buffer]]) -> None:
-        writer = self._writer(kind)
-        packed = size = 0
-        for blob_id, plain in fresh:
-            packed += writer.add(blob_id, plain)
-            size += len(plain)
-            if writer.full(self._pack_size):
-                self._uploads.submit(writer.finish())
-        with self._lock:
-            self.added[kind] += size
-            self.added_packed[kind] += packed
-            self.new_blobs[kind] += len(fresh)
 
     def copy(self, blob: PackedBlob, sealed: bytes) -> None:
         """Move a blob that was opened and verified into a new pack, whether it is known or not."""
-        writer = self._writer(blob.kind)
-        writer.add_copy(blob, sealed)
-        if writer.full(self._pack_size):
-            self._uploads.submit(writer.finish())
+        self._hand_over(self._local().copy(blob, sealed))
 
-    def _writer(self, kind: BlobKind) -> PackWriter:
-        slot = (threading.get_ident(), kind)
-        writer = self._writers.get(slot)
-        if writer is None:
-            writer = PackWriter(self._key, kind, self._folder, level=self._level)
-            self._writers[slot] = writer
-        return writer
+    def _hand_over(self, packs: Sequence[FinishedPack]) -> None:
+        for pack in packs:
+            self._uploads.submit(pack)
+
+    def _packer(self, size: int) -> Packer:
+        """Return this thread's packer for a batch of *size* bytes."""
+        me = threading.get_ident()
+        companion = self._companions.get(me)
+        if companion is None and self._companions_left and size >= _WORTH_PASSING_ON:
+            with self._lock:
+                self._passed += size
+                if self._passed >= _COMPANION_AFTER and self._companions_left:
+                    self._companions_left -= 1
+                    companion = self._companions[me] = Companion(self._order)
+        return companion if companion is not None and _WORTH_PASSING_ON <= size <= CAPACITY else self._local()
+
+    def _local(self) -> LocalPacker:
+        me = threading.get_ident()
+        packer = self._packers.get(me)
+        if packer is None:
+            packer = self._packers[me] = LocalPacker(self._order)
+        return packer
 
     def _upload(self, pack: FinishedPack) -> None:
         try:
@@ -140,9 +157,8 @@ class BlobSaver:
     def finish(self) -> None:
         """Store what is still open, then the index. After this every saved blob is durable and can be found."""
         try:
-            for writer in self._writers.values():
-                if writer.blobs:
-                    self._uploads.submit(writer.finish())
+            for packer in (*self._packers.values(), *self._companions.values()):
+                self._hand_over(packer.finish())
         finally:
             self._uploads.finish()
         self._progress.phase("index")
@@ -151,8 +167,8 @@ class BlobSaver:
 
     def abandon(self, reason: BaseException) -> None:
         """Give up; when somebody asked to stop, index what is stored already, so that the next run goes on there."""
-        for writer in self._writers.values():
-            writer.discard()
+        for packer in (*self._packers.values(), *self._companions.values()):
+            packer.discard()
         self._uploads.abandon(reason)
         if isinstance(reason, Cancelled | KeyboardInterrupt) and self._unindexed:
             self._save_index(encode_index(self._take_unindexed()))

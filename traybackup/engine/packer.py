@@ -1,0 +1,113 @@
+"""Packer: hashes a batch of plain blobs, and packs those of them that turn out to be new.
+
+Two steps, because only the saver knows which blobs are there already: `Packer.take` a batch, `Packer.pack` a choice of
+it. A packer serves one thread and fills packs of its own, so that no lock is held while it works.
+"""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from traybackup.engine.codec import BlobKind
+from traybackup.engine.crypto import MasterKey
+from traybackup.engine.pack import Buffer, FinishedPack, PackedBlob, PackWriter
+
+
+class Order(NamedTuple):
+    """What a packer needs to know.
+
+    Attributes:
+        folder: Where packs grow.
+        level: zstd's; 0 stores as is.
+        pack_size: Bytes at which a pack is full.
+    """
+
+    key: MasterKey
+    folder: Path
+    level: int
+    pack_size: int
+
+
+class Packed(NamedTuple):
+    """What packing a choice came to.
+
+    Attributes:
+        size: Bytes that the blobs take in the packs.
+        finished: Packs that became full.
+    """
+
+    size: int
+    finished: list[FinishedPack]
+
+
+class Packer(ABC):
+    """Hashes and packs, for one thread."""
+
+    @abstractmethod
+    def take(self, plains: Sequence[Buffer]) -> list[bytes]:
+        """Take a batch and return the ids of its blobs."""
+
+    @abstractmethod
+    def pack(self, kind: BlobKind, chosen: Sequence[int]) -> Packed:
+        """Pack those blobs of the batch, given by their places in it.
+
+        Raises:
+            RepositoryDamaged: What was sealed does not open to the same bytes.
+        """
+
+    @abstractmethod
+    def finish(self) -> list[FinishedPack]:
+        """Hand over the packs that are still open."""
+
+    @abstractmethod
+    def discard(self) -> None:
+        """Drop the packs that are still open."""
+
+
+class LocalPacker(Packer):
+    """A packer that works in the calling thread."""
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._writers: dict[BlobKind, PackWriter] = {}
+        self._plains: Sequence[Buffer] = ()
+        self._ids: list[bytes] = []
+
+    def take(self, plains: Sequence[Buffer]) -> list[bytes]:
+        sha256 = hashlib.sha256
+        self._plains = plains
+        self._ids = [sha256(plain).digest() for plain in plains]
+        return self._ids
+
+    def pack(self, kind: BlobKind, chosen: Sequence[int]) -> Packed:
+        writer, full = self._writer(kind), self._order.pack_size
+        finished: list[FinishedPack] = []
+        size = 0
+        for number in chosen:
+            size += writer.add(self._ids[number], self._plains[number])
+            if writer.full(full):
+                finished.append(writer.finish())
+        self._plains = ()
+        return Packed(size, finished)
+
+    def copy(self, blob: PackedBlob, sealed: bytes) -> list[FinishedPack]:
+        """Add a blob sealed earlier, which the caller has opened and verified; return packs that became full."""
+        writer = self._writer(blob.kind)
+        writer.add_copy(blob, sealed)
+        return [writer.finish()] if writer.full(self._order.pack_size) else []
+
+    def finish(self) -> list[FinishedPack]:
+        return [writer.finish() for writer in self._writers.values() if writer.blobs]
+
+    def discard(self) -> None:
+        for writer in self._writers.values():
+            writer.discard()
+
+    def _writer(self, kind: BlobKind) -> PackWriter:
+        writer = self._writers.get(kind)
+        if writer is None:
+            order = self._order
+            writer = self._writers[kind] = PackWriter(order.key, kind, order.folder, level=order.level)
+        return writer
