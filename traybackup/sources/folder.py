@@ -107,6 +107,10 @@ class FolderSource(Source):
                 return items
             finally:
                 os.close(handle)
+        except FileNotFoundError:
+            if path in self._devices:
+                raise SourceMissing(path=os.fsdecode(path)) from None
+            return []  # vanished since it was listed, which is no fault
         except OSError as error:
             raise unreadable(path, error) from error
 
@@ -180,8 +184,9 @@ class FolderSource(Source):
 
     def _leading_on(self, way: bytes) -> Sequence[Item]:
         """Return those entries of a way that lead to a top, or are one."""
-        names = sorted(self._ways.get(way, ()))
-        return [self._way_item(name, os.path.join(way, name)) for name in names]
+        items = [self._way_item(name, os.path.join(way, name)) for name in sorted(self._ways.get(way, ()))]
+        self._only_ways.update(item.path for item in items if item.path not in self._devices)
+        return items
 
     def _way_item(self, name: bytes, path: bytes) -> Item:
         try:

@@ -98,8 +98,8 @@ class Describer:
         if not hasattr(os, "listxattr") or found.device_id in self._without_xattrs:
             return
         try:
-            names = os.listxattr(reachable, follow_symlinks=False)
-            if names:
+            if names := os.listxattr(reachable, follow_symlinks=False):
+                names.sort()
                 found.xattrs = tuple((name, os.getxattr(reachable, name, follow_symlinks=False)) for name in names)
         except OSError as error:
             if error.errno in _NO_XATTRS:

@@ -17,7 +17,6 @@ from traybackup.api.errors import PatternInvalid
 CACHE_TAG = b"CACHEDIR.TAG"
 CACHE_SIGNATURE = b"Signature: 8a477f597d28d172789f06886806bc55"
 
-_ANY_GROUP = re.compile(r"\(\?P<\w+>")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -52,8 +51,6 @@ class Rules:
         """
         if directory:
             name += "/"
-        if "\n" in name or "\n" in folder:  # where "$" would match too early
-            name, folder = name.replace("\n", "\0"), folder.replace("\n", "\0")
         if self._in_order is None:
             if self._by_name is not None and self._by_name.match(name):
                 return True
@@ -65,12 +62,20 @@ class Rules:
 
 
 def _compile(text: str) -> tuple[bool, re.Pattern[str], bool] | None:
-    """Return whether the name is enough, the expression, and whether it leaves out; None for blanks and comments."""
+    """Return whether the name is enough, the expression, and whether it leaves out; None for blanks and comments.
+
+    The library's expressions are meant for whole paths and also match what lies below a folder that they name. Here a
+    folder is looked at before its contents, so they are tied to the very end, as git does it.
+    """
     try:
-        expression, leaves_out = GitIgnoreSpecPattern.pattern_to_regex(text.replace("\n", "\0"))
+        if text.rstrip().endswith("/**/"):  # all folders below; the library would take the folder itself
+            text = f"{text.rstrip()}*/"
+        expression, leaves_out = GitIgnoreSpecPattern.pattern_to_regex(text)
         if expression is None or leaves_out is None:
             return None
-        expression = _ANY_GROUP.sub("(?:", expression)
+        expression = expression.replace("(?P<ps_d>/)", r"(?:/\Z)").replace("|$)", r"|\Z)")
+        if expression.endswith("/"):  # "a/**" is what lies in a folder, not the folder
+            expression += "."
         if not expression.startswith("^"):  # the library means it to be searched for
             expression = f".*?{expression}"
         compiled = re.compile(expression, re.DOTALL)

@@ -1,7 +1,10 @@
 """Databases: SQLite files found inside a folder by their header, saved as one consistent copy each.
 
-The copy is made in the scratch folder and then checked, in threads of their own, so that whoever asked can go on with
-other files. The files beside a database (``-wal``, ``-shm``, ``-journal``) are left out then: what they hold is in the
+The copy is made in the scratch folder and checked, in threads of their own, so that whoever asked can go on with other
+files. What is small, or looks wrong, is checked before it is handed out, so that a damaged database is saved as it is,
+to the byte; a large one is checked while its copy is read, and if it is damaged then, the copy has the damaged pages.
+
+The files beside a database (``-wal``, ``-shm``, ``-journal``) are left out then: what they hold is in the
 copy. If there can be no copy, because the deadline passed or there is no room, the files are saved raw: database, WAL
 and journal as they are, put aside together first if there is room, and ``sqlite-saved-raw`` says so.
 
@@ -17,7 +20,6 @@ Source: https://sqlite.org/walformat.html, 2.1, for the index's header.
 
 import errno
 import os
-import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -38,6 +40,7 @@ BLOCK = 16 << 10
 
 _MARGIN = 16 << 20  # bytes that stay free in the scratch folder
 _COPIES_AT_ONCE = 2  # more would only keep the disk's head moving
+_DAMAGED = "sqlite-damaged"
 _INDEX_COPY = 48  # bytes of the WAL index's header, which is there twice
 
 
@@ -46,13 +49,14 @@ class _Saved:
     """What became of a database.
 
     Attributes:
-        copied: The consistent copy; None if the file is saved raw.
-        finding: Why it is raw; None if it is not.
+        raw: It is the file as it is, and its WAL and journal are wanted as well.
+        unchecked: The copy, if it is still to be checked.
     """
 
     content: Content
-    copied: bytes | None
-    finding: Finding | None = None
+    findings: list[Finding]
+    raw: bool = False
+    unchecked: bytes | None = None
 
 
 class Databases:
@@ -165,23 +169,29 @@ class Databases:
             return self._save_raw(item, failure, stop)
         except OSError as error:
             return self._save_raw(item, Failed(os.strerror(error.errno or 0)), stop)
+        size = os.stat(target).st_size
+        at_once = size <= FULL_CHECK or (moment.wal is None and size != moment.database.st_size)
+        findings = _check(item, Check(target), size) if at_once else []
+        if any(finding.code == _DAMAGED for finding in findings):
+            os.unlink(target)
+            return self._save_raw(item, Failed(findings[0].detail, damaged=True), stop)
         found = self._describer.describe(moment.database)
         found.xattrs = item.metadata.xattrs
         if moment.wal is not None:
             _add_wal(found, moment.wal)
-        return _Saved(_File(target, item.path, _again_next_time(found) if doubtful else found), target)
+        content = _File(target, item.path, _again_next_time(found) if doubtful else found)
+        return _Saved(content, findings, unchecked=None if at_once else target)
 
     def _save_raw(self, item: Item, failure: Failed, stop: Stop) -> _Saved:
-        code = "sqlite-damaged" if failure.damaged else "sqlite-saved-raw"
-        finding = Finding(code, item.path, failure.reason)
+        findings = [Finding(_DAMAGED if failure.damaged else "sqlite-saved-raw", item.path, failure.reason)]
         try:
             self._expect_room(item)
             target = self._scratch.new_path()
             beside = copy_raw(item.path, target, stop)
         except OSError:  # no room, or no right: read it where it is, which will tell
-            return _Saved(self._files.open(item, *self._handles.regular(item)), None, finding)
+            return _Saved(self._files.open(item, *self._handles.regular(item)), findings, raw=True)
         self._put_aside.update((item.path + suffix, target + suffix) for suffix in beside)
-        return _Saved(_File(target, item.path, item.metadata), None, finding)
+        return _Saved(_File(target, item.path, item.metadata), findings, raw=True)
 
     def _expect_room(self, item: Item) -> None:
         moment = Moment.of(item.path)
@@ -211,7 +221,7 @@ class DatabaseContent(Content):
     def is_raw(self) -> bool:
         """Say, as soon as that is known, whether the file is saved as it is."""
         try:
-            return self._result().copied is None
+            return self._result().raw
         except SourceUnreadable:
             return True
 
@@ -224,7 +234,7 @@ class DatabaseContent(Content):
     def metadata(self) -> Metadata | None:
         saved = self._result()
         found = saved.content.metadata()
-        return found if saved.copied else _again_next_time(found or self._item.metadata)
+        return found if not saved.raw else _again_next_time(found or self._item.metadata)
 
     def check(self) -> Sequence[Finding]:
         self._thread.join()
@@ -258,24 +268,10 @@ class DatabaseContent(Content):
             return
         finally:
             self._has_saved.set()
-        if saved.finding is not None:
-            self._findings.append(saved.finding)
-        elif saved.copied is not None:
-            self._check_copy(saved.copied)
-
-    def _check_copy(self, copied: bytes) -> None:
-        path = self._item.path
-        try:
-            self._check = Check(copied)
-            if self._stopped():
-                return
-            faults = self._check.run(full=os.stat(copied).st_size <= FULL_CHECK)
-        except (NotChecked, OSError, sqlite3.Error) as error:
-            if not self._stopped():
-                self._findings.append(Finding("sqlite-not-checked", path, str(error)))
-        else:
-            if faults:
-                self._findings.append(Finding("sqlite-damaged", path, "; ".join(faults)))
+        self._findings = saved.findings
+        if saved.unchecked is not None and not self._stopped():
+            self._check = Check(saved.unchecked)
+            self._findings += _check(self._item, self._check, os.stat(saved.unchecked).st_size)
 
 
 class _File(Content):
@@ -304,15 +300,27 @@ class _File(Content):
                 os.unlink(self._target)
 
 
+def _check(item: Item, check: Check, size: int) -> list[Finding]:
+    """Check a copy of *size* bytes, and say what is wrong with the database *item*."""
+    try:
+        faults = check.run(full=size <= FULL_CHECK)
+    except NotChecked as error:
+        return [Finding("sqlite-not-checked", item.path, str(error))]
+    return [Finding(_DAMAGED, item.path, "; ".join(faults))] if faults else []
+
+
 def _again_next_time(found: Metadata) -> Metadata:
     """Return *found* such that the next run will not take the file for unchanged."""
     return replace(found, changed=0)
 
 
 def _add_wal(found: Metadata, wal: os.stat_result) -> None:
-    """Let the times of a database be those of its WAL where these are newer."""
+    """Let the times of a database be those of its WAL where these are newer.
+
+    The WAL's change time says nothing: SQLite renews it whenever root opens the database, even read-only.
+    """
     found.modified = max(found.modified, wal.st_mtime_ns)
-    found.changed = max(found.changed, wal.st_ctime_ns)
+    found.changed = max(found.changed, wal.st_mtime_ns)
 
 
 def _size_with_wal(name: bytes, folder: int) -> int:

@@ -24,6 +24,12 @@ _MISSING_COLLATION = re.compile(r"no such collation sequence: (.+)", re.DOTALL)
 _MISSING_FUNCTION = re.compile(r"(?:unknown|no such) function: (.+?)(?:\(\))?", re.DOTALL)
 
 
+def _is_fault(error: sqlite3.Error) -> bool:
+    """Say whether *error* is about the database, not about memory, the disk or an extension that is missing here."""
+    code = error.sqlite_errorcode & 0xFF
+    return code in DAMAGED or (code == sqlite3.SQLITE_ERROR and not str(error).startswith(("no such", "unknown")))
+
+
 class NotChecked(Exception):
     """The check cannot be done; the argument is SQLite's own word."""
 
@@ -54,7 +60,7 @@ class Check:
                 except sqlite3.DatabaseError as error:
                     if self._stand_in(str(error)):
                         full = False
-                    elif error.sqlite_errorcode & 0xFF in DAMAGED:
+                    elif _is_fault(error):
                         return [str(error)]
                     else:
                         raise NotChecked(str(error)) from error

@@ -36,7 +36,7 @@ HEADER = 100
 """Bytes of a database's header."""
 
 _STEP = 64 << 20
-_PATIENCE = 1.0  # seconds that SQLite itself tries again, in steps of milliseconds
+_PATIENCE = 0.5  # seconds that SQLite itself tries again, in steps of milliseconds
 _PAUSE = 0.1
 _LOCKED = "database is locked"
 _SMALLEST_PAGE, _LARGEST_PAGE = 512, 65536
@@ -212,6 +212,8 @@ def _attempt(path: bytes, target: bytes, stop: Stop) -> tuple[Moment, bool]:
             _copy_live(path, target, stop)
         except _OutOfReach:
             _remove(target)
+            moment = Moment.of(path)  # root's SQLite sets the owner of a WAL or journal, so their change times are new
+            moment.settle()
         else:
             return moment, False
     _copy_aside(path, target, moment, stop)
@@ -303,7 +305,8 @@ def _copy_file(path: bytes, target: bytes, stop: Stop) -> None:
         copied = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
             while piece := os.read(source, 1 << 20):
-                os.write(copied, piece)
+                while piece:
+                    piece = piece[os.write(copied, piece) :]
                 if stop():
                     raise Cancelled
         finally:
