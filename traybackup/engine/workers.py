@@ -23,6 +23,7 @@ class Workers(Generic[T]):
         self._work = work
         self._queue: queue.Queue[T | None] = queue.Queue(depth or count)
         self._failure: BaseException | None = None
+        self._lock = threading.Lock()  # for the first failure to stay the first
         self._threads = [
             threading.Thread(target=self._run, name=f"{name}-{number}", daemon=True) for number in range(count)
         ]
@@ -36,7 +37,11 @@ class Workers(Generic[T]):
             try:
                 self._work(item)
             except BaseException as error:  # noqa: BLE001 - handed to the feeder, nothing is swallowed
-                self._failure = self._failure or error
+                self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        with self._lock:
+            self._failure = self._failure or error
 
     def check(self) -> None:
         """Raise the first failure, if there was one."""
@@ -58,7 +63,7 @@ class Workers(Generic[T]):
 
     def abandon(self, reason: BaseException) -> None:
         """Drop what is waiting and end the threads."""
-        self._failure = self._failure or reason
+        self._fail(reason)
         self.stop()
 
     def finish(self) -> None:
