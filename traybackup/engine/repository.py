@@ -65,9 +65,9 @@ class Repository:
         version: Its format version.
         key_id: The key file that opened it.
         index: Where every blob lies; empty until `load_index`.
-        guard: Called before anything is acknowledged (an index or snapshot file) or removed; raises `LockLost` where the
-            lock is gone. Who holds a lock sets it, so that nobody can forget it: an index file of a writer that slept
-            through the loss of its lock could name packs that were removed meanwhile.
+        guard: Called before anything is acknowledged (an index or snapshot file) or removed; raises `LockLost` where
+            the lock is gone. Who holds a lock sets it, so that nobody can forget it: an index file of a writer that
+            slept through the loss of its lock could name packs that were removed meanwhile.
     """
 
     def __init__(self, store: Store, key_id: str, key: MasterKey, config: _Config) -> None:
