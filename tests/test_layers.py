@@ -32,7 +32,7 @@ MAY_IMPORT = {
 }
 KNOWS_NO = {  # the engine: no clock, no drive, no network; a stop watch (monotonic) tells no time
     "engine": {
-        "modules": {"socket", "ssl", "http", "urllib", "requests", "httpx", "psutil", "subprocess", "sqlite3"},
+        "modules": {"socket", "ssl", "http", "urllib", "requests", "httpx", "psutil"},
         "calls": {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.time_ns"},
     },
 }

@@ -84,6 +84,18 @@ def test_memory_of_children_counts(tmp_path: Path) -> None:
     assert used.rss > 150_000_000
 
 
+def test_memory_of_processes_at_once_adds_up(tmp_path: Path) -> None:
+    """What a program and its helper hold at the same time counts together, and what they share only once."""
+    helper = "import sys; x = b'x' * 100_000_000; print(1, flush=True); sys.stdin.read()"
+    work = (
+        "import subprocess, sys, time; p = subprocess.PIPE\n"
+        f'child = subprocess.Popen([sys.executable, "-c", "{helper}"], stdin=p, stdout=p)\n'
+        "child.stdout.readline(); x = b'x' * 100_000_000; time.sleep(1); child.communicate()"
+    )
+    used = measure([sys.executable, "-c", work], os.environ, tmp_path / "log", tmp_path)
+    assert 200_000_000 < used.rss < 260_000_000
+
+
 def test_failing_program_ends_the_benchmark(tmp_path: Path) -> None:
     """A program that ends with an error is never measured as a fast one; its last words are shown."""
     with pytest.raises(RunFailed, match=r"ended with 3:\nno room left"):
