@@ -99,6 +99,7 @@ class _Run:
     progress: Progress
     cancel: Cancel
     started: datetime
+    began: float = field(default_factory=time.monotonic)
     damaged: list[RepositoryDamaged] = field(default_factory=list)
 
 
@@ -123,36 +124,38 @@ def back_up(
         Cancelled: Somebody asked to stop.
     """
     run = _Run(context, request, progress, cancel, started=request.time or context.clock())
-    began = time.monotonic()
-    place = places.parse(request.access.place)
+    avoid = [places.parse(request.access.place).folder]
     with (
         work_folder(context.paths, context.environment) as folder,
-        _source(request, folder, avoid=[place.folder]) as source,
+        _source(request, folder, avoid) as source,
         opened_or_made(context, request.access) as target,
     ):
         if target.made:
             made(target.made)
-        repo = target.repository
-        with locked(context, repo, exclusive=False, cancel=cancel) as lock:
-            with _counting(run, folder, [place.folder]) if estimate else nullcontext():
-                parent, archived = _store(run, repo, source, folder)
+        with locked(context, target.repository, exclusive=False, cancel=cancel) as lock:
+            with _counting(run, folder, avoid) if estimate else nullcontext():
+                parent, archived = _store(run, target.repository, source, folder)
             progress.phase("snapshot")
             cancel.check()
             lock.check()
             ended = context.clock()
-            snapshot = snapshots.save(repo, _snapshot(run, source.paths, archived, parent, ended))
+            snapshot = snapshots.save(target.repository, _snapshot(run, source.paths, archived, parent, ended))
+    return _result(run, snapshot, archived, target.made, ended)
+
+
+def _result(run: _Run, snapshot: Snapshot, archived: Archived, made: NewRepository | None, ended: datetime) -> Backup:
     report = archived.report
     return Backup(
         outcome=Outcome.PARTIAL if report.unreadable else Outcome.SUCCESS,
         snapshot=snapshot,
         counts=archived.counts,
-        made=target.made,
+        made=made,
         unreadable=tuple(report.unreadable),
         findings=tuple(report.findings),
         damaged=tuple(run.damaged),
         started=run.started,
         ended=ended,
-        seconds=time.monotonic() - began,
+        seconds=time.monotonic() - run.began,
     )
 
 

@@ -116,10 +116,17 @@ def _weighted(values: Sequence[int], step: int) -> int:
     """Return the sum over all places (from 1) of the value times alpha to the power of *step* times the place."""
     total = 0
     for place, value in enumerate(values, start=1):
-        term = value
-        for _ in range(step * place % 31):
-            term <<= 1
-            if term & 32:
-                term ^= 0b100101
-        total ^= term
+        total ^= _PRODUCTS[step * place % 31][value]
     return total
+
+
+def _products() -> list[list[int]]:
+    """Return, for each power of alpha, its product with every element of the field."""
+    rows = [list(range(32))]
+    for _ in range(30):
+        doubled = [value << 1 for value in rows[-1]]
+        rows.append([value ^ 0b100101 if value & 32 else value for value in doubled])
+    return rows
+
+
+_PRODUCTS = _products()

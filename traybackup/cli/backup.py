@@ -142,14 +142,15 @@ def _tell(output: Output, done: Backup) -> None:
 
 
 def _lines(files: Iterable[str]) -> list[str]:
-    """Return the lines of pattern files.
+    """Return the patterns in pattern files, without comments and blank lines.
 
     Raises:
         click.UsageError: One cannot be read.
     """
     found: list[str] = []
     for name in files:
-        found += _read(name).decode("utf-8-sig", "surrogateescape").splitlines()
+        lines = _read(name).decode("utf-8-sig", "surrogateescape").splitlines()
+        found += [line for line in lines if line.strip() and not line.startswith("#")]
     return found
 
 

@@ -11,6 +11,7 @@ import click
 
 from traybackup import __version__
 from traybackup.cli.output import Output
+from traybackup.cli.signals import interrupting
 
 COMMANDS: dict[str, str] = {
     "backup": "Save files and folders as one snapshot.",
@@ -91,12 +92,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     _never_fail_to_print(sys.stdout, sys.stderr)
     output = Output(json="--json" in arguments)
     try:
-        result = program.main(args=arguments, prog_name="traybackup", standalone_mode=False)
+        with interrupting(), program.make_context("traybackup", arguments) as context:
+            result = program.invoke(context)
         sys.stdout.flush()
     except BrokenPipeError:
         return _nobody_reads()
-    except SystemExit as ended:  # click's way when nobody reads the output any more
-        return ended.code if isinstance(ended.code, int) else 1
     except BaseException as error:  # noqa: BLE001 - the end of every exception
         from traybackup.cli.faults import told  # noqa: PLC0415 - a good run needs no faults
 

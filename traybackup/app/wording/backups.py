@@ -22,7 +22,7 @@ BACKUPS: dict[str, Wording] = {
     "repository-locked": Wording(
         N_("Somebody else is at work there"),
         N_("The place is locked by a program that did not say who it is; nothing was changed."),
-        N_("Wait until it has ended. If you are sure that nothing is running: “traybackup unlock”."),
+        N_("Wait until it has ended. If you are sure that nothing is running: “traybackup unlock --remove-all”."),
     ),
     "repository-locked+host": Wording(
         N_("Somebody else is at work there"),
