@@ -195,7 +195,7 @@ class Repository:
             self.store.put(name, BytesPayload(sealed))
         else:
             self.guard()
-            put_verified(self.store, name, BytesPayload(sealed))
+            put_verified(self.store, name, BytesPayload(sealed), guard=self.guard)
         return file_id
 
     def remove(self, kind: FileKind, file_id: str) -> None:

@@ -5,19 +5,33 @@ medium, past the caches of this computer: a stick that drops writes or flips bit
 """
 
 import hashlib
+from collections.abc import Callable
 
 from traybackup.api import checksum
 from traybackup.api.errors import NotFound, StoreDamaged
 from traybackup.api.store import Entry, Payload, Store
 
 
-def put_verified(store: Store, name: str, payload: Payload, *, overwrite: bool = False) -> None:
+def put_verified(
+    store: Store,
+    name: str,
+    payload: Payload,
+    *,
+    overwrite: bool = False,
+    guard: Callable[[], None] | None = None,
+) -> None:
     """Put *payload* and verify it; once more if it did not arrive whole.
+
+    Args:
+        guard: Asked before it is put once more: what is not there may have been removed by somebody who had the right
+            to, while this computer slept.
 
     Raises:
         StoreDamaged: Twice not what was sent: the medium is not to be trusted.
     """
     if not arrived(store, store.put(name, payload, overwrite=overwrite), payload):
+        if guard is not None:
+            guard()
         entry = store.put(name, payload, overwrite=True)
         if not arrived(store, entry, payload):
             raise StoreDamaged(name=name)
