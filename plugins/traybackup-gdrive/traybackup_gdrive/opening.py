@@ -1,0 +1,49 @@
+"""Opening: from settings and vault to a Store."""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+
+from traybackup.api import SignInNeeded, TraybackupError, Vault
+from traybackup_gdrive.catalogue import Catalogue
+from traybackup_gdrive.config import Config
+from traybackup_gdrive.credentials import Credentials
+from traybackup_gdrive.drive import Drive
+from traybackup_gdrive.record import REFRESH_TOKEN, Record
+from traybackup_gdrive.store import GoogleDriveStore
+from traybackup_gdrive.transport import Transport
+from traybackup_gdrive.usage import Usage
+
+
+def open_store(
+    config: Config, vault: Vault, now: Callable[[], float], pause: Callable[[float], object] = time.sleep
+) -> GoogleDriveStore:
+    """Open the place; the sign-in is tried at once, the folder is looked up when it is first needed.
+
+    Args:
+        pause: Sleeps some seconds.
+
+    Raises:
+        SignInNeeded: Nobody has signed in yet, or with another client, or it is over.
+    """
+    token, record = vault.get(REFRESH_TOKEN), Record.load(vault)
+    if not token or (record.client and record.client != config.client.id):
+        raise SignInNeeded
+    transport, usage = Transport(now), Usage()
+    try:
+        credentials = Credentials(config, token, record, transport, now)
+        credentials.token()
+    except BaseException:
+        transport.close()
+        raise
+
+    def remember(root: str) -> None:
+        """Remember the folder; a vault that cannot now is asked again the next time."""
+        with suppress(TraybackupError):
+            replace(Record.load(vault), folder=config.folder_text, root=root).save(vault)
+
+    drive = Drive(transport, credentials, config.addresses, usage)
+    known = record.root if record.folder == config.folder_text else ""
+    catalogue = Catalogue(drive, config.folder, known, remember)
+    return GoogleDriveStore(drive, catalogue, config.folder, transport, usage, pause)
