@@ -57,7 +57,11 @@ def decode_index(data: bytes, file_id: str) -> list[tuple[bytes, list[PackedBlob
     """
     try:
         parsed = _DECODER.decode(data)
-        return [(_id(pack.id), [_packed(blob) for blob in pack.blobs]) for pack in parsed.packs]
+        packs = []
+        for pack in parsed.packs:
+            packs.append((_id(pack.id), [_packed(blob) for blob in pack.blobs]))
+            pack.blobs = []  # both forms of a large file at once would double the peak
+        return packs  # noqa: TRY300 - the loop is what may fail
     except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
         raise RepositoryDamaged(kind="index", id=file_id, why="bad-index") from error
 
@@ -225,6 +229,7 @@ class Index:
         self._tables = {kind: _Table() for kind in BlobKind}
         self._packs: list[bytes] = []
         self._numbers: dict[bytes, int] = {}
+        self._lost: set[tuple[BlobKind, bytes]] = set()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -243,6 +248,7 @@ class Index:
             for blob in blobs:
                 record = _RECORD.pack(number, blob.offset, blob.length, blob.plain_length)
                 self._tables[blob.kind].add(blob.id, record)
+                self._lost.discard((blob.kind, blob.id))
 
     def add_files(self, files: Iterator[list[tuple[bytes, list[PackedBlob]]]]) -> None:
         """Make the packs of many index files known at once."""
@@ -259,8 +265,13 @@ class Index:
                 self._tables[kind].extend(buckets)
 
     def has(self, kind: BlobKind, blob_id: bytes) -> bool:
-        """Say whether the blob is known."""
-        return self._tables[kind].find(blob_id) is not None
+        """Say whether the blob is known, and not known to be lost."""
+        return self._tables[kind].find(blob_id) is not None and (kind, blob_id) not in self._lost
+
+    def lose(self, kind: BlobKind, blob_id: bytes) -> None:
+        """Note that no copy of the blob opens any more, so that it is stored again when it turns up."""
+        with self._lock:
+            self._lost.add((kind, blob_id))
 
     def locate(self, kind: BlobKind, blob_id: bytes) -> Location | None:
         """Return where the blob lies (one of the places, if it has several)."""
