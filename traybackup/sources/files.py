@@ -26,11 +26,7 @@ PATH_LIMIT = 4000
 
 SQLITE_MAGIC = b"SQLite format 3\0"
 
-_TICK = 10_000_000  # ns; file times move in steps of 1 to 10 ms, depending on how the kernel was built
-_ATTEMPTS = 3
-_DIRECTORY = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-_STEP = _DIRECTORY | getattr(os, "O_PATH", 0)
-_FILE = (
+READ = (
     os.O_RDONLY
     | getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_NONBLOCK", 0)  # a FIFO put in the file's place must not stop the run
@@ -38,6 +34,12 @@ _FILE = (
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
 )
+"""How a file is opened; those that a system lacks are left out."""
+
+_TICK = 10_000_000  # ns; file times move in steps of 1 to 10 ms, depending on how the kernel was built
+_ATTEMPTS = 3
+_DIRECTORY = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_STEP = _DIRECTORY | getattr(os, "O_PATH", 0)
 _NO_ATIME = getattr(os, "O_NOATIME", 0)
 
 
@@ -93,7 +95,7 @@ class Handles:
             SourceUnreadable: It cannot be opened, or something else is in its place.
         """
         try:
-            handle, status = self._open(item, _FILE)
+            handle, status = self._open(item, READ)
         except (FileNotFoundError, NotADirectoryError):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), item.path) from None
         except OSError as error:
@@ -111,7 +113,7 @@ class Handles:
         if size > limit or 0 <= time.time_ns() - listed.changed < _TICK:
             return None
         try:
-            handle = self._open_path(item.path, _FILE, listed.uid)
+            handle = self._open_path(item.path, READ, listed.uid)
             try:
                 data = os.pread(handle, size + 1, 0)  # no plain read: what stands in a pipe stays there
                 status = os.fstat(handle)

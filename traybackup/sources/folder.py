@@ -19,9 +19,9 @@ from pathlib import Path
 from traybackup.api.errors import SourceIsPlace, SourceMissing
 from traybackup.api.progress import Cancel
 from traybackup.api.source import Content, Finding, Item, Kind, Metadata, Selection, Source
-from traybackup.sources.files import PATH_LIMIT, Handles, PlainFiles, unreadable
+from traybackup.sources.files import PATH_LIMIT, READ, Handles, PlainFiles, unreadable
 from traybackup.sources.metadata import Describer
-from traybackup.sources.scratch import Scratch
+from traybackup.sources.scratch import SCRATCH_PREFIX, Scratch
 from traybackup.sources.selection import CACHE_SIGNATURE, CACHE_TAG, Rules
 from traybackup.sources.sqlite import Databases
 from traybackup.sources.sqlite_copy import HEADER, SIBLINGS, is_database
@@ -64,6 +64,7 @@ class FolderSource(Source):
         self._selection = selection or Selection()
         self._rules = Rules(self._selection.exclude) if self._selection.exclude else None
         self._markers = {os.fsencode(name) for name in self._selection.exclude_if_present}
+        self._scratch = Scratch(work_dir)
         self._avoided = _Avoided(avoid)
         self._tops = sorted({os.path.abspath(os.fsencode(path)) for path in paths})
         self._devices = {top: self._look_at(top) for top in self._tops}
@@ -74,7 +75,6 @@ class FolderSource(Source):
         self._describer = Describer(self.findings)
         self._handles = Handles(self._tops)
         self._files = PlainFiles(self._handles, self._describer, self.findings)
-        self._scratch = Scratch(work_dir)
         self._databases = Databases(
             self._scratch, self._handles, self._files, self._describer, deadline=deadline, cancel=cancel or Cancel()
         )
@@ -230,6 +230,8 @@ class FolderSource(Source):
             if (found.inode in avoided or kind is Kind.DIRECTORY) and self._avoided.is_one(path, found):
                 self.findings.append(Finding("left-out-own-data", path))
                 continue
+            if kind is Kind.DIRECTORY and name.startswith(SCRATCH_PREFIX) and self._scratch.is_one(path):
+                continue
             add_xattrs(path, path if len(path) < PATH_LIMIT else b"/proc/self/fd/%d/%b" % (handle, name), found)
             items.append(Item(name, path, found))
         return items
@@ -260,7 +262,7 @@ class FolderSource(Source):
 def _is_cache_tag(folder: int) -> bool:
     """Say whether the ``CACHEDIR.TAG`` in *folder* is one."""
     try:
-        handle = os.open(CACHE_TAG, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+        handle = os.open(CACHE_TAG, READ, dir_fd=folder)
     except OSError:
         return False
     try:

@@ -18,6 +18,8 @@ else:
     _USERS, _GROUPS = pwd.getpwuid, grp.getgrgid
 
 _NO_XATTRS = frozenset({errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
+_HAS_XATTRS = hasattr(os, "listxattr")
+_TYPE = 0o170000
 _KINDS = {
     stat.S_IFREG: Kind.FILE,
     stat.S_IFDIR: Kind.DIRECTORY,
@@ -68,7 +70,7 @@ class Describer:
         """Return the metadata that are in *status*: all but link target and extended attributes."""
         # Unpacking is a third faster than attributes, and this runs for every item.
         mode, inode, device, links, uid, gid, size, _, _, _ = status
-        kind = _KINDS[stat.S_IFMT(mode)]
+        kind = _KINDS[mode & _TYPE]
         found = Metadata(
             kind,
             mode & 0o7777,
@@ -95,7 +97,7 @@ class Describer:
             path: Where the item is, for messages.
             reachable: A name by which the system can reach it; no longer than the system allows.
         """
-        if not hasattr(os, "listxattr") or found.device_id in self._without_xattrs:
+        if not _HAS_XATTRS or found.device_id in self._without_xattrs:
             return
         try:
             if names := os.listxattr(reachable, follow_symlinks=False):

@@ -13,7 +13,7 @@ from pathlib import Path
 if sys.platform != "win32":
     import fcntl
 
-_PREFIX = "copies-"
+SCRATCH_PREFIX = b"traybackup-copies-"
 
 
 class Scratch:
@@ -40,6 +40,13 @@ class Scratch:
             self._count += 1
             return os.path.join(self._folder or b"", b"%d.db" % self._count)
 
+    def is_one(self, path: bytes) -> bool:
+        """Say whether the folder at *path*, whose name has the prefix, is this run's or another's scratch folder."""
+        try:
+            return os.path.samefile(os.path.dirname(path), self._work_dir)
+        except OSError:
+            return False
+
     def room(self) -> int:
         """Return how many bytes there is room for."""
         return shutil.disk_usage(self._folder or self._work_dir).free
@@ -57,7 +64,7 @@ class Scratch:
     def _make(self) -> None:
         self._work_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         while self._folder is None:
-            folder = os.fsencode(tempfile.mkdtemp(prefix=_PREFIX, dir=self._work_dir))
+            folder = os.fsencode(tempfile.mkdtemp(prefix=os.fsdecode(SCRATCH_PREFIX), dir=self._work_dir))
             handle = _lock(folder)
             if handle is not None:  # else another run has swept it away before it was locked
                 self._folder, self._handle = folder, handle
@@ -66,9 +73,9 @@ class Scratch:
         """Remove what killed runs left."""
         if sys.platform == "win32":
             return  # no locks to tell them by
-        for name in os.listdir(self._work_dir):
-            folder = os.fsencode(self._work_dir / name)
-            if name.startswith(_PREFIX) and folder != self._folder and (handle := _lock(folder)) is not None:
+        for name in os.listdir(os.fsencode(self._work_dir)):
+            folder = os.path.join(os.fsencode(self._work_dir), name)
+            if name.startswith(SCRATCH_PREFIX) and folder != self._folder and (handle := _lock(folder)) is not None:
                 shutil.rmtree(folder, ignore_errors=True)
                 os.close(handle)
 

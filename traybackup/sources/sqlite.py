@@ -29,7 +29,7 @@ from dataclasses import dataclass, replace
 from traybackup.api.errors import SourceUnreadable
 from traybackup.api.progress import Cancel
 from traybackup.api.source import Content, Finding, Item, Kind, Metadata
-from traybackup.sources.files import Handles, PlainFiles, unreadable
+from traybackup.sources.files import READ, Handles, PlainFiles, unreadable
 from traybackup.sources.metadata import Describer
 from traybackup.sources.scratch import Scratch
 from traybackup.sources.sqlite_check import FULL_CHECK, Check, NotChecked
@@ -280,7 +280,7 @@ class _File(Content):
     def __init__(self, target: bytes, path: bytes, metadata: Metadata) -> None:
         self._target = target
         self._path = path
-        self._handle = os.open(target, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
+        self._handle = os.open(target, READ)
         self._metadata = replace(metadata, size=os.fstat(self._handle).st_size)
 
     def read(self, size: int) -> bytes:
@@ -326,7 +326,7 @@ def _add_wal(found: Metadata, wal: os.stat_result) -> None:
 def _size_with_wal(name: bytes, folder: int) -> int:
     """Return the size that a database had if its WAL was written back, as the WAL's index says; 0 if it does not."""
     try:
-        handle = os.open(name + b"-shm", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+        handle = os.open(name + b"-shm", READ, dir_fd=folder)
     except OSError:
         return 0
     try:

@@ -26,10 +26,9 @@ from dataclasses import dataclass
 from urllib.parse import quote_from_bytes
 
 from traybackup.api.errors import Cancelled
-from traybackup.sources.files import settle
+from traybackup.sources.files import READ, SQLITE_MAGIC, settle
 from traybackup.sources.sqlite_check import DAMAGED
 
-MAGIC = b"SQLite format 3\0"
 SIBLINGS = (b"-journal", b"-shm", b"-wal")
 
 HEADER = 100
@@ -44,8 +43,6 @@ _WAL_VERSION = 2
 _FAST = ("journal_mode=OFF", "synchronous=OFF", "locking_mode=EXCLUSIVE")  # the copy is thrown away after a crash
 _IN_USE = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _OUT_OF_REACH = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN})
-
-_READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 Stop = Callable[[], bool]
 
@@ -129,7 +126,7 @@ def is_database(head: bytes) -> bool:
 
     Source: https://sqlite.org/fileformat2.html, 1.3.
     """
-    return len(head) >= HEADER and head.startswith(MAGIC) and page_size(head) > 0
+    return len(head) >= HEADER and head.startswith(SQLITE_MAGIC) and page_size(head) > 0
 
 
 def page_size(head: bytes) -> int:
@@ -141,7 +138,7 @@ def page_size(head: bytes) -> int:
 
 def read_head(path: bytes, folder: int | None = None) -> bytes:
     """Return the first 100 bytes of the regular file at *path*, relative to the open *folder* if there is one."""
-    handle = os.open(path, _READ, dir_fd=folder)
+    handle = os.open(path, READ, dir_fd=folder)
     try:
         return os.pread(handle, HEADER, 0)
     finally:
@@ -209,6 +206,8 @@ def _attempt(path: bytes, target: bytes, stop: Stop) -> tuple[Moment, bool]:
         return moment, False
     if moment.shared or (moment.wal is None and not closed):
         try:
+            if not moment.shared:
+                _warm(path, stop)
             _copy_live(path, target, stop)
         except _OutOfReach:
             _remove(target)
@@ -222,6 +221,17 @@ def _attempt(path: bytes, target: bytes, stop: Stop) -> tuple[Moment, bool]:
 
 class _OutOfReach(Exception):
     """SQLite cannot open it read-only where it is."""
+
+
+def _warm(path: bytes, stop: Stop) -> None:
+    """Read the file once, so that copying it, during which the till may not write, need not wait for the disk."""
+    handle = os.open(path, READ)
+    try:
+        while os.read(handle, 1 << 20):
+            if stop():
+                raise Cancelled
+    finally:
+        os.close(handle)
 
 
 def _copy_live(path: bytes, target: bytes, stop: Stop) -> None:
@@ -300,7 +310,7 @@ def _meaning(error: sqlite3.Error) -> Exception:
 
 
 def _copy_file(path: bytes, target: bytes, stop: Stop) -> None:
-    source = os.open(path, _READ)
+    source = os.open(path, READ)
     try:
         copied = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:

@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+import sqlite3
 import stat
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -409,6 +410,23 @@ def test_avoided(shop: Path, source_of: Opener, below: Lister) -> None:
         assert sorted(below(source)) == [b"data", b"way"]
         left_out = [Finding("left-out-own-data", os.fsencode(shop / name)) for name in ("later", "repository")]
         assert source.findings == left_out
+
+
+def test_scratch_folder(shop: Path, below: Lister) -> None:
+    """Copies of databases are made inside what is saved, if need be, and are not saved themselves."""
+    sqlite3.connect(shop / "a.db").executescript("CREATE TABLE t(a)").connection.close()
+    write(shop / "traybackup-copies-of-mine" / "file")
+    with FolderSource([shop], work_dir=shop / "work") as source:
+        items = {item.name: item for item in source.children(_item(source, shop))}
+        with source.open(items[b"a.db"]) as content:
+            content.read(1)
+            assert len(list((shop / "work").iterdir())) == 1
+            assert sorted(below(source)) == [
+                b"a.db",
+                b"traybackup-copies-of-mine",
+                b"traybackup-copies-of-mine/file",
+                b"work",
+            ]
 
 
 def test_avoided_file(shop: Path, source_of: Opener, below: Lister) -> None:

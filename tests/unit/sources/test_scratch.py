@@ -76,10 +76,14 @@ def test_only_its_own(work: Path, tmp_path: Path) -> None:
     (work / "copies").mkdir(parents=True)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "file").write_bytes(b"mine")
-    (work / "copies-link").symlink_to(tmp_path / "data")
-    (work / "copies-file").write_bytes(b"mine")
+    (work / "traybackup-copies-link").symlink_to(tmp_path / "data")
+    (work / "traybackup-copies-file").write_bytes(b"mine")
     scratch = Scratch(work)
     scratch.new_path()
     scratch.close()
     assert (tmp_path / "data" / "file").read_bytes() == b"mine"
-    assert sorted(path.name for path in work.iterdir()) == ["copies", "copies-file", "copies-link"]
+    assert sorted(path.name for path in work.iterdir()) == [
+        "copies",
+        "traybackup-copies-file",
+        "traybackup-copies-link",
+    ]
