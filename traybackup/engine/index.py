@@ -122,6 +122,10 @@ def _bucket(entries: list[bytes]) -> _Bucket:
     return _Bucket(joined([e[:ID_LENGTH] for e in entries]), joined([e[ID_LENGTH:] for e in entries]), fan)
 
 
+_Loaded = list[list[bytes]]
+"""Pieces of entries, by the first byte of their ids."""
+
+
 class _Table:
     """The blobs of one kind."""
 
@@ -154,14 +158,14 @@ class _Table:
         return None if position < 0 else self._before[blob_id[0]] + position
 
     def all(self, blob_id: bytes) -> list[bytes]:
-        """Return the records of every copy of *blob_id*."""
-        if self._recent:
-            self._merge()
+        """Return the records of every copy of *blob_id*; the dict first, as in `find`."""
+        recent = self._recent.get(blob_id)
         bucket = self._buckets[blob_id[0]]
         first = end = _position(bucket, blob_id)
         while first >= 0 and bucket.ids.startswith(blob_id, end * ID_LENGTH):
             end += 1
-        return [bucket.records[at * _RECORD.size : (at + 1) * _RECORD.size] for at in range(first, end)]
+        records = [bucket.records[at * _RECORD.size : (at + 1) * _RECORD.size] for at in range(first, end)]
+        return records if recent is None or recent in records else [recent, *records]
 
     def add(self, blob_id: bytes, record: bytes) -> None:
         if self._recent.setdefault(blob_id, record) != record:
@@ -170,25 +174,25 @@ class _Table:
         elif len(self._recent) >= max(_MERGE_AT, self._merged // 4):
             self._merge()
 
-    def extend(self, loaded: list[bytearray]) -> None:
-        """Merge many entries (id and record), given by first byte."""
+    def extend(self, loaded: _Loaded) -> None:
+        """Merge many entries (id and record), given by first byte; *loaded* is used up."""
         self._merge(loaded)
 
-    def _merge(self, loaded: list[bytearray] | None = None) -> None:
+    def _merge(self, loaded: _Loaded | None = None) -> None:
         fresh: list[list[bytes]] = [[] for _ in range(256)]
         for blob_id, record in self._recent.items():
             fresh[blob_id[0]].append(blob_id + record)
         buckets = list(self._buckets)
         for first in range(256):
-            more = loaded[first] if loaded else b""
+            more = b"".join(loaded[first]) if loaded else b""
             if not fresh[first] and not more:
                 continue
-            entries = fresh[first]
-            entries.extend(bytes(more[at : at + _ENTRY]) for at in range(0, len(more), _ENTRY))
+            entries, fresh[first] = fresh[first], []  # one bucket's at a time
+            entries.extend(more[at : at + _ENTRY] for at in range(0, len(more), _ENTRY))
             entries.extend(_entries(buckets[first]))
             buckets[first] = _bucket(entries)
             if loaded:
-                loaded[first] = bytearray()
+                loaded[first] = []
         self._buckets = buckets
         self._recent = {}
         *self._before, self._merged = accumulate((len(bucket.ids) // ID_LENGTH for bucket in buckets), initial=0)
@@ -229,7 +233,7 @@ class Index:
         self._tables = {kind: _Table() for kind in BlobKind}
         self._packs: list[bytes] = []
         self._numbers: dict[bytes, int] = {}
-        self._lost: set[tuple[BlobKind, bytes]] = set()
+        self._lost: set[int] = set()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -248,30 +252,37 @@ class Index:
             for blob in blobs:
                 record = _RECORD.pack(number, blob.offset, blob.length, blob.plain_length)
                 self._tables[blob.kind].add(blob.id, record)
-                self._lost.discard((blob.kind, blob.id))
 
     def add_files(self, files: Iterator[list[tuple[bytes, list[PackedBlob]]]]) -> None:
         """Make the packs of many index files known at once."""
         with self._lock:
-            loaded = {kind: [bytearray() for _ in range(256)] for kind in BlobKind}
+            loaded: dict[BlobKind, _Loaded] = {kind: [[] for _ in range(256)] for kind in BlobKind}
             for packs in files:
-                for pack_id, blobs in packs:
-                    number = self._number(pack_id)
-                    for kind, blob_id, offset, length, plain_length in blobs:
-                        entries = loaded[kind][blob_id[0]]
-                        entries += blob_id
-                        entries += _RECORD.pack(number, offset, length, plain_length)
+                self._load(packs, loaded)
             for kind, buckets in loaded.items():
                 self._tables[kind].extend(buckets)
 
+    def _load(self, packs: list[tuple[bytes, list[PackedBlob]]], loaded: dict[BlobKind, _Loaded]) -> None:
+        """Add a file's entries to *loaded*, a piece a bucket: hundreds of growing buffers would fragment memory."""
+        pieces: dict[BlobKind, _Loaded] = {kind: [[] for _ in range(256)] for kind in BlobKind}
+        for pack_id, blobs in packs:
+            number = self._number(pack_id)
+            for kind, blob_id, offset, length, plain_length in blobs:
+                pieces[kind][blob_id[0]].append(blob_id + _RECORD.pack(number, offset, length, plain_length))
+        for kind, buckets in pieces.items():
+            for first, entries in enumerate(buckets):
+                if entries:
+                    loaded[kind][first].append(b"".join(entries))
+
     def has(self, kind: BlobKind, blob_id: bytes) -> bool:
-        """Say whether the blob is known, and not known to be lost."""
-        return self._tables[kind].find(blob_id) is not None and (kind, blob_id) not in self._lost
+        """Say whether the blob is known, and not only in packs that are lost."""
+        if self._tables[kind].find(blob_id) is None:
+            return False
+        return not self._lost or any(number not in self._lost for number, *_ in self.locations(kind, blob_id))
 
     def lose(self, kind: BlobKind, blob_id: bytes) -> None:
-        """Note that no copy of the blob opens any more, so that it is stored again when it turns up."""
-        with self._lock:
-            self._lost.add((kind, blob_id))
+        """Note that no copy of the blob opens: whatever lies in those packs counts as unknown and is stored again."""
+        self._lost.update(number for number, *_ in self.locations(kind, blob_id))
 
     def locate(self, kind: BlobKind, blob_id: bytes) -> Location | None:
         """Return where the blob lies (one of the places, if it has several)."""
@@ -280,8 +291,7 @@ class Index:
 
     def locations(self, kind: BlobKind, blob_id: bytes) -> list[Location]:
         """Return every place where the blob lies."""
-        with self._lock:  # it may merge
-            return [_RECORD.unpack(record) for record in self._tables[kind].all(blob_id)]
+        return [_RECORD.unpack(record) for record in self._tables[kind].all(blob_id)]
 
     def rank(self, kind: BlobKind, blob_id: bytes) -> int | None:
         """Return the place of the blob (of its first copy) in the order of `entries`, None if it is not known.
