@@ -5,7 +5,7 @@
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Self
@@ -152,6 +152,13 @@ class Source(ABC):
         Raises:
             SourceUnreadable: It cannot be listed.
         """
+
+    def count(self) -> Iterator[tuple[int, int]]:
+        """Yield numbers of files and of bytes that lie ahead, piece by piece, for people to see how long it will take.
+
+        An estimate. May run in another thread beside everything else, and disturbs nothing. The default knows nothing.
+        """
+        return iter(())
 
     def wanted(self, item: Item) -> bool:  # noqa: ARG002 - an optional method of the contract
         """Say at the last moment whether *item* is saved: a database's ``-wal`` is not once its copy succeeded.

@@ -13,12 +13,13 @@ mount points and to the contents of marked folders.
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from traybackup.api.errors import SourceIsPlace, SourceMissing
 from traybackup.api.progress import Cancel
 from traybackup.api.source import Content, Finding, Item, Kind, Metadata, Selection, Source
+from traybackup.sources.counting import count
 from traybackup.sources.files import PATH_LIMIT, READ, Handles, PlainFiles, unreadable
 from traybackup.sources.metadata import Describer
 from traybackup.sources.scratch import SCRATCH_PREFIX, Scratch
@@ -113,6 +114,10 @@ class FolderSource(Source):
             return []  # vanished since it was listed, which is no fault
         except OSError as error:
             raise unreadable(path, error) from error
+
+    def count(self) -> Iterator[tuple[int, int]]:
+        outermost = [top for top in self._tops if top == b"/" or self._top_of(os.path.dirname(top)) is None]
+        return count(outermost, self._countable)
 
     def open(self, item: Item) -> Content:
         if item.path in self._unreachable:
@@ -250,6 +255,24 @@ class FolderSource(Source):
                     continue
             kept.append((name, entry))
         return kept
+
+    def _countable(self, folder: str, entries: list[os.DirEntry[str]]) -> list[os.DirEntry[str]]:
+        """Return those of *entries* that will be listed, without looking closer than a name tells."""
+        marks = {os.fsdecode(name) for name in self._markers}
+        if self._selection.exclude_caches:
+            marks.add(os.fsdecode(CACHE_TAG))
+        if marks and any(entry.name in marks for entry in entries):
+            return [entry for entry in entries if entry.name in marks]
+        if self._rules is not None:
+            shown = folder.strip("/") + "/" if folder != "/" else ""
+            rules = self._rules
+            entries = [
+                e for e in entries if not rules.leave_out(e.name, shown, directory=e.is_dir(follow_symlinks=False))
+            ]
+        if self._selection.one_file_system:
+            devices = set(self._devices.values())
+            entries = [e for e in entries if not e.is_dir(follow_symlinks=False) or os.lstat(e).st_dev in devices]
+        return [entry for entry in entries if entry.inode() not in self._avoided.inodes]
 
     def _unmarked(self, listing: Listing, handle: int) -> Listing:
         """Return *listing*, or only the marks themselves if there are marks that say to leave the rest out."""

@@ -208,7 +208,7 @@ def _attempt(path: bytes, target: bytes, stop: Stop) -> tuple[Moment, bool]:
         try:
             if not moment.shared:
                 _warm(path, stop)
-            _copy_live(path, target, stop)
+            _copy_live(path, target, stop, locked=not moment.shared)
         except _OutOfReach:
             _remove(target)
             moment = Moment.of(path)  # root's SQLite sets the owner of a WAL or journal, so their change times are new
@@ -234,9 +234,9 @@ def _warm(path: bytes, stop: Stop) -> None:
         os.close(handle)
 
 
-def _copy_live(path: bytes, target: bytes, stop: Stop) -> None:
+def _copy_live(path: bytes, target: bytes, stop: Stop, *, locked: bool) -> None:
     try:
-        _back_up(_uri(path, "mode=ro"), target, stop)
+        _back_up(_uri(path, "mode=ro"), target, stop, locked=path if locked else None)
     except sqlite3.Error as error:
         if _primary(error) in _OUT_OF_REACH:
             raise _OutOfReach from error
@@ -272,8 +272,13 @@ def _expect_still(path: bytes, moment: Moment) -> None:
         raise Refused(_LOCKED)
 
 
-def _back_up(uri: bytes, target: bytes, stop: Stop) -> None:
-    """Copy all pages through SQLite's backup API, from one read transaction: so it never has to start again."""
+def _back_up(uri: bytes, target: bytes, stop: Stop, *, locked: bytes | None = None) -> None:
+    """Copy all pages through SQLite's backup API, from one read transaction: so it never has to start again.
+
+    Args:
+        locked: The file that nobody can write to as long as we read; if somebody did, the lock was worth nothing, as it
+            may be on a network drive.
+    """
 
     def after_step(status: int, _remaining: int, _total: int) -> None:
         if stop():
@@ -283,11 +288,14 @@ def _back_up(uri: bytes, target: bytes, stop: Stop) -> None:
 
     with closing(_connect(uri)) as source, closing(_connect(_uri(target, "mode=rwc"))) as copied:
         source.execute("BEGIN")
-        source.execute("PRAGMA schema_version").fetchall()
+        source.execute("PRAGMA schema_version").fetchall()  # the transaction begins with the first read
+        before = os.lstat(locked) if locked else None
         for setting in _FAST:
             copied.execute(f"PRAGMA {setting}")
         (size,) = source.execute("PRAGMA page_size").fetchone()
         source.backup(copied, pages=_STEP // size, progress=after_step)
+        if locked and not _same(before, os.lstat(locked)):
+            raise Refused(_LOCKED)
 
 
 def _connect(uri: bytes) -> sqlite3.Connection:

@@ -447,6 +447,49 @@ def test_source_inside_the_place(shop: Path, source_of: Opener) -> None:
     source_of(shop / "way", avoid=(shop / "repository",))  # the link itself is harmless
 
 
+# -- counting --------------------------------------------------------------------------------------------------------
+
+
+def counted(source: FolderSource) -> tuple[int, int]:
+    pieces = list(source.count())
+    return sum(files for files, _ in pieces), sum(size for _, size in pieces)
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {},
+        {"exclude": ("*.tmp", "!b.tmp", "deep/", "/nowhere")},
+        {"exclude_caches": True},
+        {"exclude_if_present": (".nobackup",)},
+        {"one_file_system": True},
+    ],
+)
+def test_count(shop: Path, source_of: Opener, below: Lister, chosen: dict[str, object]) -> None:
+    """The number of files and bytes that lie ahead is what will be listed."""
+    for number, name in enumerate(("a.tmp", "b.tmp", "x/deep/file", "x/y/.nobackup", "x/y/z", "c/d", "c/CACHEDIR.TAG")):
+        write(shop / name, b"x" * number)
+    write(shop / "c" / "CACHEDIR.TAG", b"Signature: 8a477f597d28d172789f06886806bc55")
+    write(shop / "repository" / "data"), (shop / "link").symlink_to("x"), os.mkfifo(shop / "fifo")
+    source = source_of(shop, shop / "x" / "y", shop / "a.tmp", avoid=(shop / "repository",), **chosen)
+    sizes = [item.metadata.size for item in below(source).values() if item.metadata.kind is Kind.FILE]
+    excluded_but_named = 1 if "*.tmp" in chosen.get("exclude", ()) else 0  # an estimate need not see that
+    assert counted(source) == (len(sizes) - excluded_but_named, sum(sizes))
+
+
+def test_count_what_cannot_be_seen(
+    shop: Path, source_of: Opener, somebody_else: Callable[[], AbstractContextManager[None]]
+) -> None:
+    """What cannot be listed, or has vanished, is not counted and is no fault."""
+    write(shop / "shut" / "file").parent.chmod(0)
+    write(shop / "open", b"123"), write(shop / "gone")
+    with somebody_else():
+        source = source_of(shop / "shut", shop / "open", shop / "gone")
+    (shop / "gone").unlink()
+    with somebody_else():
+        assert counted(source) == (1, 3)
+
+
 # -- size ------------------------------------------------------------------------------------------------------------
 
 

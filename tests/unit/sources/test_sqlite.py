@@ -17,7 +17,7 @@ import pytest
 from traybackup.api.errors import Cancelled, SourceUnreadable
 from traybackup.api.progress import Cancel
 from traybackup.api.source import Finding, Item, Metadata, Selection
-from traybackup.sources import sqlite_check
+from traybackup.sources import sqlite_check, sqlite_copy
 from traybackup.sources.files import settle
 from traybackup.sources.folder import FolderSource
 from traybackup.sources.scratch import Scratch
@@ -346,6 +346,40 @@ def test_stopped(shop: Path, work: Path, till: Callable[..., Till], walk: Lister
     source.close()
     assert time.monotonic() - began < 2
     assert names(work) == []
+
+
+def test_lock_that_is_worth_nothing(
+    shop: Path, tmp_path: Path, till: Callable[..., Till], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If a till can write in the middle of a copy because the lock was lost, the copy is thrown away and made anew."""
+    writer = till("delete", "busy")
+    monkeypatch.setattr(sqlite_copy, "_STEP", 4096 * 5)
+    monkeypatch.setattr(sqlite_copy, "_warm", lambda *_: None)
+    events: list[str] = []
+
+    def lose_the_lock() -> bool:
+        events.append("step")
+        if len(events) == 1:
+            with (shop / "till.db").open("rb"):
+                pass  # closing any handle drops this process's locks
+            assert writer.writes_on()
+        return False
+
+    def remove(target: bytes) -> None:
+        events.append("thrown away")
+        remove_it(target)
+
+    target = tmp_path / "copy.db"
+    remove_it = sqlite_copy._remove
+    monkeypatch.setattr(sqlite_copy, "_remove", remove)
+    sqlite_copy.copy(os.fsencode(shop / "till.db"), os.fsencode(target), deadline=60, stop=lose_the_lock)
+    assert "thrown away" in events
+    with closing(sqlite3.connect(target)) as copied:
+        assert copied.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        (missing,) = copied.execute(
+            "SELECT 3 * (SELECT count(*) FROM receipt) - (SELECT count(*) FROM line)"
+        ).fetchone()
+    assert missing == 0
 
 
 # -- damage ----------------------------------------------------------------------------------------------------------
