@@ -32,6 +32,8 @@ from traybackup.api.errors import (
     StoreFull,
     StoreReadOnly,
     TraybackupError,
+    VaultLocked,
+    VaultUnavailable,
     WrongAccount,
 )
 from traybackup.api.hookspecs import hookimpl
@@ -104,6 +106,8 @@ __all__ = [
     "StoreReadOnly",
     "TraybackupError",
     "Vault",
+    "VaultLocked",
+    "VaultUnavailable",
     "WrongAccount",
     "check_name",
     "hookimpl",

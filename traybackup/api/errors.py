@@ -24,10 +24,16 @@
     │   │   ├── SignInExpired        it was valid once
     │   │   │   └── SignInShortLived ended by the service after some days, because the app is not published
     │   │   ├── ScopeMissing         the owner did not tick what is needed
-    │   │   └── WrongAccount         somebody else's
+    │   │   ├── WrongAccount         somebody else's
+    │   │   ├── SignInRefused        the owner, or the service, said no in the browser
+    │   │   ├── SignInUnanswered     nothing came back from the browser in time
+    │   │   └── SignInImpossible     nobody can be asked here, or the place knows no sign-in
+    │   ├── VaultUnavailable         the keyring that keeps the place's secrets cannot be used
+    │   │   └── VaultLocked          it is locked, and stayed so
     │   ├── FilesInvisible           what was stored can no longer be seen
     │   ├── ClockWrong               refused because of this computer's clock
     │   ├── SettingInvalid           a setting that cannot be right
+    │   ├── PluginCrashed            a plugin did what no place may do; only its own places are affected
     │   └── StoreFailed              any other failure of the place, with the system's words
     ├── RepositoryError
     │   ├── NoRepository             (10)
@@ -53,6 +59,12 @@
     │   ├── SourceIsPlace            it is the repository that it should be saved into
     │   ├── SourceUnusable           nothing of it can be read
     │   └── SourceUnreadable         one item: recorded, the run becomes PARTIAL
+    ├── ConfigError
+    │   ├── ConfigInvalid            a field of the configuration cannot be right
+    │   ├── ConfigTooNew             written by a newer program; it is left untouched
+    │   ├── ConfigUnusable           the file cannot be read or written
+    │   ├── DestinationUnknown       no destination of that name
+    │   └── DestinationExists        the name is taken
     ├── WorkFolderUnusable           this computer's own folder for temporary files failed
     └── RestoreError
         ├── NotInSnapshot            no such path in the snapshot
@@ -261,6 +273,41 @@ class WrongAccount(SignInNeeded):
     expected: str = ""
 
 
+class SignInRefused(SignInNeeded):
+    """Somebody said no in the browser; *reason* is the service's word for it, such as ``access_denied``."""
+
+    code: ClassVar[str] = "sign-in-refused"
+    reason: str = ""
+
+
+class SignInUnanswered(SignInNeeded):
+    """Nothing came back from the browser within *seconds* seconds: it was closed, or never opened."""
+
+    code: ClassVar[str] = "sign-in-unanswered"
+    seconds: float = 0.0
+
+
+class SignInImpossible(SignInNeeded):
+    """No sign-in can be had here; *why* is a keyword: ``not-offered``, ``ports-taken``, ``nobody-to-ask``."""
+
+    code: ClassVar[str] = "sign-in-impossible"
+    why: str = ""
+
+
+class VaultUnavailable(StoreError):
+    """The keyring cannot be used; *why* is a keyword: ``off``, ``none``, ``no-answer``, ``failed``, ``too-long``."""
+
+    code: ClassVar[str] = "vault-unavailable"
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+    why: str = ""
+
+
+class VaultLocked(VaultUnavailable):
+    """The keyring is locked, or its owner did not want to unlock it."""
+
+    code: ClassVar[str] = "vault-locked"
+
+
 class FilesInvisible(StoreError):
     """The service answers, but what was stored there can no longer be seen: other app id, or access withdrawn."""
 
@@ -289,6 +336,19 @@ class SettingInvalid(StoreError):
     retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
     field: str = ""
     allowed: str = ""
+
+
+class PluginCrashed(StoreError):
+    """The plugin *plugin* broke its promise; *why* is a keyword, *reason* its own words without secrets.
+
+    The keywords: ``raised`` (an exception that is no error of a place), ``exit`` (it wanted to end the program),
+    ``junk`` (an answer that is none), ``no-answer`` (it hangs).
+    """
+
+    code: ClassVar[str] = "plugin-crashed"
+    plugin: str = ""
+    why: str = ""
+    reason: str = ""
 
 
 class StoreFailed(StoreError):
@@ -491,6 +551,50 @@ class SourceUnreadable(SourceError):
     code: ClassVar[str] = "source-unreadable"
     exit_code: ClassVar[int] = 3
     reason: str = ""
+
+
+class ConfigError(TraybackupError):
+    """The configuration *file* cannot be used as it is."""
+
+    code: ClassVar[str] = "config-failed"
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+    file: str = ""
+
+
+class ConfigInvalid(ConfigError):
+    """The field at *path*, such as ``destinations.cloud.provider``, cannot be right; *allowed* says what is."""
+
+    code: ClassVar[str] = "config-invalid"
+    path: str = ""
+    allowed: str = ""
+
+
+class ConfigTooNew(ConfigError):
+    """Written by a newer program, in version *version*; it is left untouched."""
+
+    code: ClassVar[str] = "config-too-new"
+    version: int = 0
+
+
+class ConfigUnusable(ConfigError):
+    """The file cannot be read, is no TOML, or cannot be written; *reason* is the system's or the parser's word."""
+
+    code: ClassVar[str] = "config-unusable"
+    reason: str = ""
+
+
+class DestinationUnknown(ConfigError):
+    """There is no destination called *name*."""
+
+    code: ClassVar[str] = "destination-unknown"
+    name: str = ""
+
+
+class DestinationExists(ConfigError):
+    """There is a destination called *name* already."""
+
+    code: ClassVar[str] = "destination-exists"
+    name: str = ""
 
 
 class WorkFolderUnusable(TraybackupError):

@@ -44,6 +44,9 @@ class Progress:
     def stored(self, size: int) -> None:
         """*size* bytes reached the destination."""
 
+    def sent(self, size: int) -> None:
+        """*size* bytes left for a destination over a line, those of repeated attempts included."""
+
     def phase(self, name: str) -> None:
         """A new part of the work begins: a keyword such as ``scan``, ``save``, ``verify``, ``index``, ``snapshot``."""
 

@@ -163,6 +163,14 @@ class Provider(ABC):
             SettingInvalid: A setting cannot be right.
         """
 
+    def scratch(self, settings: Mapping[str, str], name: str) -> Mapping[str, str]:
+        """Return the settings of an empty place called *name* inside this one, for ``traybackup doctor``.
+
+        The default puts the name behind the location, as a folder in a folder.
+        """
+        location = settings.get(self.location_field, "").rstrip("/")
+        return {**settings, self.location_field: f"{location}/{name}" if location else name}
+
     def sign_in_url(self, settings: Mapping[str, str], request: SignInRequest) -> str:  # noqa: ARG002
         """Return the address to open in the owner's browser."""
         raise SignInNeeded(place=self.id)

@@ -75,6 +75,7 @@ class Capabilities:
         best_object: The object size at which it works best, bytes.
         largest_object: The largest it takes, bytes; None if there is no such limit.
         checksum: The kind of `Entry.checksum` that a put returns; None means the host must read back.
+        interval: Seconds that should lie between the beginnings of two calls.
         local: A path of this computer, where calls cost no round trip.
     """
 
@@ -83,6 +84,7 @@ class Capabilities:
     largest_object: int | None = None
     checksum: str | None = None
     local: bool = False
+    interval: float = 0.0
 
 
 class Payload(ABC):
@@ -193,6 +195,12 @@ class Store(ABC):
     def space(self) -> Space:
         """Return the room there is; the default knows nothing."""
         return Space()
+
+    def discard(self) -> None:
+        """Remove the place's own folder and those in it, as far as nothing is in them; never an object.
+
+        The default leaves them: places without folders have none.
+        """
 
     def close(self) -> None:
         """Let go of every handle, so that a drive can be ejected. Closing twice is fine."""

@@ -33,5 +33,8 @@ class Around(Store):
     def space(self) -> Space:
         return self.inner.space()
 
+    def discard(self) -> None:
+        self.inner.discard()
+
     def close(self) -> None:
         self.inner.close()

@@ -1,6 +1,39 @@
-"""The texts of errors of places: drives, folders, services."""
+"""The texts of errors of places (drives, folders, services) and of the configuration that names them."""
 
 from traybackup.app.wording.marks import N_, Wording
+
+CONFIG: dict[str, Wording] = {
+    "config-failed": Wording(
+        N_("The configuration cannot be used"),
+        N_("{file} cannot be used as it is."),
+        N_("Correct it and try again; an earlier version lies beside it."),
+    ),
+    "config-invalid": Wording(
+        N_("A setting is not right"),
+        N_("In {file}, “{path}” cannot be right; allowed: {allowed}."),
+        N_("Correct it and try again; an earlier version lies beside it."),
+    ),
+    "config-too-new": Wording(
+        N_("Made by a newer program"),
+        N_("{file} was written by a newer traybackup (version {version} of the file); it was not touched."),
+        N_("Install the newest traybackup."),
+    ),
+    "config-unusable": Wording(
+        N_("The configuration cannot be used"),
+        N_("{file} cannot be used: {reason}."),
+        N_("Correct it, or put an earlier version, which lies beside it, in its place."),
+    ),
+    "destination-unknown": Wording(
+        N_("No such destination"),
+        N_("There is no destination called “{name}”."),
+        N_("“traybackup destinations list” names them."),
+    ),
+    "destination-exists": Wording(
+        N_("The name is taken"),
+        N_("There is a destination called “{name}” already; nothing was changed."),
+        N_("Choose another name, or remove the old one with “traybackup destinations remove”."),
+    ),
+}
 
 PLACES: dict[str, Wording] = {
     "store-failed": Wording(
@@ -110,13 +143,13 @@ PLACES: dict[str, Wording] = {
     ),
     "sign-in-needed": Wording(
         N_("Please sign in again"),
-        N_("{place} does not accept the saved sign-in any more."),
-        N_("Sign in again; backups to other places go on."),
+        N_("Nobody has signed in to {place} yet, or it does not accept the saved sign-in any more."),
+        N_("Sign in again with “traybackup sign-in”; backups to other places go on."),
     ),
     "sign-in-expired": Wording(
         N_("Please sign in again"),
         N_("The sign-in for {place} was good and is not any more."),
-        N_("Sign in again; backups to other places go on."),
+        N_("Sign in again with “traybackup sign-in”; backups to other places go on."),
     ),
     "sign-in-short-lived": Wording(
         N_("Please sign in again"),
@@ -147,6 +180,76 @@ PLACES: dict[str, Wording] = {
         N_("The clock is wrong"),
         N_("{place} refuses because the clock of this PC is off by {seconds}."),
         N_("Set the date and time of this PC."),
+    ),
+    "sign-in-refused": Wording(
+        N_("Not signed in"),
+        N_("The sign-in for {place} was not allowed ({reason}); nothing was changed."),
+        N_("Start again and allow what it asks for, or choose another place."),
+    ),
+    "sign-in-unanswered": Wording(
+        N_("Not signed in"),
+        N_("Nothing came back from the browser within {seconds}; nothing was changed."),
+        N_("Start again, and answer the page that opens in the browser."),
+    ),
+    "sign-in-impossible": Wording(
+        N_("Signing in is not possible here"),
+        N_("There is no way to sign in to {place} on this computer as it is now."),
+        N_("Run it in a terminal or on the desktop."),
+    ),
+    "sign-in-impossible:not-offered": Wording(
+        N_("No sign-in is needed"),
+        N_("{place} is a kind of place that knows no sign-in."),
+        N_("Use it as it is; if it wants a password, that is one of its settings."),
+    ),
+    "sign-in-impossible:ports-taken": Wording(
+        N_("The way back from the browser is taken"),
+        N_("Another program occupies all the ways on which the browser could come back from {place}."),
+        N_("Close other programs that are signing in somewhere, or restart the PC, and try again."),
+    ),
+    "sign-in-impossible:nobody-to-ask": Wording(
+        N_("Signing in needs a browser"),
+        N_("There is neither a browser nor a terminal here, so nobody can sign in to {place}."),
+        N_("Run “traybackup sign-in” in a terminal or on the desktop."),
+    ),
+    "vault-unavailable": Wording(
+        N_("The keyring cannot be used"),
+        N_("The keyring of this computer, which keeps the sign-in and the passwords of {place}, failed ({why})."),
+        N_("Sign in to your desktop and try again; “traybackup doctor” says more. Backups to a stick go on."),
+    ),
+    "vault-unavailable:none": Wording(
+        N_("There is no keyring"),
+        N_("Nothing on this computer can keep the sign-in and the passwords of {place} safely."),
+        N_("Install a keyring that encrypts, such as GNOME Keyring or KWallet. Backups to a stick go on."),
+    ),
+    "vault-unavailable:off": Wording(
+        N_("The keyring is switched off"),
+        N_("TRAYBACKUP_KEYRING switches the keyring off, which keeps the sign-in and the passwords of {place}."),
+        N_("Remove that setting and try again."),
+    ),
+    "vault-unavailable:no-answer": Wording(
+        N_("The keyring does not answer"),
+        N_("The keyring of this computer, which keeps the sign-in and the passwords of {place}, does not answer."),
+        N_("Look for a window that asks to unlock it, and try again. Backups to a stick go on."),
+    ),
+    "vault-unavailable:too-long": Wording(
+        N_("Too long for the keyring"),
+        N_("{place} wants to keep something that is too long for the keyring; nothing was kept."),
+        N_("Tell the author of its plugin."),
+    ),
+    "vault-locked": Wording(
+        N_("The keyring is locked"),
+        N_("The keyring of this computer, which keeps the sign-in and the passwords of {place}, is locked."),
+        N_("Unlock it (signing in to the desktop does) and try again. Backups to a stick go on."),
+    ),
+    "plugin-crashed": Wording(
+        N_("A plugin failed"),
+        N_("The plugin “{plugin}” failed, so {place} cannot be used: {reason}."),
+        N_("Update the plugin, or tell its author. Other places are not affected."),
+    ),
+    "plugin-crashed:no-answer": Wording(
+        N_("A plugin does not answer"),
+        N_("The plugin “{plugin}” did not answer, so {place} cannot be used."),
+        N_("Try again later; if it happens again, tell the author of the plugin. Other places are not affected."),
     ),
     "setting-invalid": Wording(
         N_("A setting is not right"),
