@@ -110,6 +110,16 @@ def parsed(answer: Answer) -> dict[str, Any]:
     return found
 
 
+def acknowledged(answer: Answer) -> None:
+    """Make sure that an answer which need not say anything is the service's: empty, or JSON.
+
+    Raises:
+        NotTheService: It is something else.
+    """
+    if answer.body:
+        parsed(answer)
+
+
 def _json(answer: Answer) -> dict[str, Any] | None:
     if not answer.headers.get("Content-Type", "").partition(";")[0].strip().endswith("json"):
         return None

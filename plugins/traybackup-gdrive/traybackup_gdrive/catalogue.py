@@ -188,10 +188,15 @@ class Catalogue:
             self._keep(name, [*(one for one in self.copies(name) if one.id != file.id), file])
             self._changed(name)
 
-    def seen(self, name: str, file: File) -> None:
-        """Remember what Drive just said about an object."""
+    def seen(self, name: str, file: File | None) -> bool:
+        """Take over what Drive just said about a remembered file; return whether it still is that object."""
+        path, _, last = name.rpartition("/")
         with self._lock:
+            homes = {one.id for one in self._layout.folders(path)}
+            if file is None or file.trashed or file.name != last or file.parent not in homes:
+                return False
             self._keep(name, [file if one.id == file.id else one for one in self.copies(name)])
+            return True
 
     def lost(self, name: str, file_id: str) -> None:
         """Forget one file of a name: it is not there any more."""
@@ -254,10 +259,11 @@ class Catalogue:
         with self._asking:
             packs, found = self._list(packs=packs)
             objects = [one for one in found if not one.is_folder]
+            listed = {one.id: one for one in found if one.is_folder}
             with self._lock:
-                seen = {one.id: one for one in found if one.is_folder} | self._made
-                folders = {key: one for key, one in seen.items() if key not in self._gone}
-            root = self._find_root(folders)
+                self._made = {key: one for key, one in self._made.items() if key not in listed}
+                folders = {key: one for key, one in (self._made | listed).items() if key not in self._gone}
+            root = self._find_root(listed, folders)
             with self._lock:
                 self._layout = Layout.below(root, folders.values())
             for stray in {one.parent for one in objects} - folders.keys():
@@ -280,11 +286,12 @@ class Catalogue:
                 self._knows_kinds = False
         return True, list(self._drive.search(_EVERYTHING))
 
-    def _find_root(self, folders: dict[str, File]) -> File | None:
+    def _find_root(self, listed: dict[str, File], folders: dict[str, File]) -> File | None:
         """Return the place's folder: the one it always was, wherever it is now, else the oldest of that name."""
-        root = folders.get(self._root)
-        if root is not None:
-            return root
+        if self._root in listed:
+            return listed[self._root]
+        if self._root in folders:  # made here, and the listing lags behind, or somebody has removed it
+            return self._unlisted_root()
         found = way(self._steps, folders)
         if len(found) == len(self._steps):
             with self._lock:

@@ -135,7 +135,7 @@ class Drive:
         )
         if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             return answer
-        if answer.headers.get("Content-Type", "").startswith("text/html"):
+        if answer.headers.get("Content-Type", "").startswith(("text/html", "application/json")):
             raise NotTheService
         if "Content-Length" not in answer.headers and "Transfer-Encoding" not in answer.headers:
             raise Offline  # nobody can say whether that is all
@@ -168,7 +168,7 @@ class Drive:
     def delete(self, file_id: str) -> bool:
         """Delete for good, past the trash; return whether there was anything."""
         try:
-            self.call(
+            answer = self.call(
                 "files.delete",
                 "DELETE",
                 f"{self.addresses.drive}/files/{file_id}",
@@ -176,6 +176,7 @@ class Drive:
             )
         except NotFound:
             return False
+        answers.acknowledged(answer)
         return True
 
     def quota(self) -> Mapping[str, str]:

@@ -7,6 +7,7 @@ Source for the ids: https://developers.google.com/workspace/drive/api/guides/man
 """
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from traybackup.api import NotFound
 from traybackup_gdrive.catalogue import Catalogue, escaped, is_wrong
@@ -15,6 +16,10 @@ from traybackup_gdrive.layout import age
 
 _TOP = "root"
 """Drive's alias for the owner's own top folder."""
+
+_DATA = "data"
+_PACK_FOLDERS = tuple(f"{number:02x}" for number in range(256))
+_MAKERS = 3
 
 
 class Ids:
@@ -44,6 +49,7 @@ class Folders:
         self._drive, self._catalogue, self._ids, self._steps = drive, catalogue, ids, steps
         self._making = threading.Lock()
         self._own: set[str] = set()
+        self._data_is_new = False
         self._taken: dict[tuple[str, str], str] = {}
 
     def of(self, path: str) -> str:
@@ -65,6 +71,7 @@ class Folders:
             self._catalogue.folder_gone(above)
             folder = self._make(name, self._of(above))
         self._catalogue.made_folder(path, folder)
+        self._data_is_new |= path == _DATA
         return folder.id
 
     def _place(self) -> str:
@@ -80,6 +87,31 @@ class Folders:
             parent = folder.id
         self._catalogue.made_folder("", folder)
         return folder.id
+
+    def furnish(self) -> None:
+        """Make the folders for packs that are still missing, if this client has begun the repository.
+
+        Done once, at the end of the first run: a day's backup then need not make one for almost every pack.
+        """
+        data = self._catalogue.folders(_DATA)
+        if not self._data_is_new or not data:
+            return
+        self._data_is_new = False
+        missing = [name for name in _PACK_FOLDERS if not self._catalogue.folders(f"{_DATA}/{name}")]
+
+        def make(name: str) -> None:
+            folder = self._drive.make_folder(self._ids.take(), name, data[0].id)
+            self._own.add(folder.id)
+            self._catalogue.made_folder(f"{_DATA}/{name}", folder)
+
+        with ThreadPoolExecutor(_MAKERS) as pool:
+            try:
+                for made in [pool.submit(make, name) for name in missing]:
+                    made.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        self._catalogue.refresh(packs=False)
 
     def _make(self, name: str, parent: str) -> File:
         if (parent, name) not in self._taken:  # else an earlier call may have arrived

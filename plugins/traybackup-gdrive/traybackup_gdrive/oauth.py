@@ -150,6 +150,7 @@ def revoke(config: Config, token: str, transport: Transport) -> None:
         body=f"token={token}".encode(),
     )
     if answer.status == HTTPStatus.OK:
+        answers.acknowledged(answer)
         return
     found = answers.transient(answer)
     if found is not None:

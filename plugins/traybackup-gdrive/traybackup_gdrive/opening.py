@@ -1,6 +1,5 @@
 """Opening: from settings and vault to a Store."""
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -17,7 +16,7 @@ from traybackup_gdrive.usage import Usage
 
 
 def open_store(
-    config: Config, vault: Vault, now: Callable[[], float], pause: Callable[[float], object] = time.sleep
+    config: Config, vault: Vault, now: Callable[[], float], pause: Callable[[float], object]
 ) -> GoogleDriveStore:
     """Open the place; the sign-in is tried at once, the folder is looked up when it is first needed.
 

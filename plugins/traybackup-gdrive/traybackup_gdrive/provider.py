@@ -19,7 +19,8 @@ class GoogleDrive(Provider):
     """A folder in the owner's Google Drive.
 
     Args:
-        now: Seconds since 1970; for tests.
+        now: Returns the seconds since 1970.
+        pause: Sleeps some seconds.
     """
 
     id: ClassVar[str] = "gdrive"
@@ -49,13 +50,13 @@ class GoogleDrive(Provider):
     )
     redirects: ClassVar[Redirects | None] = Redirects(path="/")  # any port, but no other path is documented
 
-    def __init__(self, now: Callable[[], float] = time.time) -> None:
-        self._now = now
+    def __init__(self, now: Callable[[], float] = time.time, pause: Callable[[float], object] = time.sleep) -> None:
+        self._now, self._pause = now, pause
 
     def open(self, settings: Mapping[str, str], vault: Vault) -> Store:
         from traybackup_gdrive.opening import open_store  # noqa: PLC0415 - brings the libraries
 
-        return open_store(config.read(settings, vault), vault, self._now)
+        return open_store(config.read(settings, vault), vault, self._now, self._pause)
 
     def sign_in_url(self, settings: Mapping[str, str], request: SignInRequest) -> str:
         chosen = config.read(settings)

@@ -62,7 +62,7 @@ class GoogleDriveStore(Store):
         self._uploader = Uploader(drive, usage, pause)
         self._names = [threading.Lock() for _ in range(_STRIPES)]
         self._attempts: dict[str, Attempt] = {}
-        self._wrote = self._closed = False
+        self._wrote = self._run_is_over = self._closed = False
 
     # Writing
 
@@ -76,6 +76,7 @@ class GoogleDriveStore(Store):
             if attempt.metadata is not None and not _is_own_hash(name, payload):
                 file = self._settled(name, file, payload, overwrite=overwrite)
             self._catalogue.added(name, file)
+            self._run_is_over = self._run_is_over or name.startswith("snapshots/")
             return _entry(name, file)
 
     def _attempt(self, name: str, payload: Payload, *, overwrite: bool) -> Attempt:
@@ -218,8 +219,7 @@ class GoogleDriveStore(Store):
         known = self._catalogue.known(name)
         if known is not None:
             file = self._drive.metadata(known.id)
-            if file is not None and not file.trashed:
-                self._catalogue.seen(name, file)
+            if self._catalogue.seen(name, file):
                 return file
             self._catalogue.lost(name, known.id)
         return self._catalogue.find(name)
@@ -241,8 +241,10 @@ class GoogleDriveStore(Store):
     def close(self) -> None:
         if self._closed:
             return
-        if self._wrote:
-            with suppress(StoreError), answers.translate():
+        with suppress(StoreError), answers.translate():
+            if self._run_is_over:
+                self._folders.furnish()
+            if self._wrote:
                 self._folders.join()
         self._closed = True
         self._transport.close()

@@ -21,7 +21,8 @@ class Fault:
             * ``cut``: the connection breaks in the middle of the answer;
             * ``junk``: something that is no JSON, though it says so;
             * ``hang``: no answer for *seconds*;
-            * ``duplicate``: what is created is there twice; ``flip``: one bit of what is stored differs.
+            * ``duplicate``: what is created is there twice; ``flip``: one bit of what is stored differs, though the
+              checksums say otherwise; ``short``: less is stored than arrived, and told so.
         times: How many calls; -1: all.
         skip: How many fitting calls go well before.
         retry_after: For ``429`` and ``503``: the header, as it is sent.

@@ -34,7 +34,7 @@ _NAMES = {
 }
 _BY_ID = {"GET": "files.get", "PATCH": "files.update", "DELETE": "files.delete"}
 _OAUTH = {"authorize", "token", "revoke"}
-_AFTERWARDS = {"lost", "cut", "duplicate", "flip"}
+_AFTERWARDS = {"lost", "cut", "duplicate", "flip", "short"}
 
 
 class DriveServer:
