@@ -182,7 +182,7 @@ def _counting(run: _Run, folder: Path, avoid: Sequence[os.PathLike[str]]) -> Ite
 def _store(run: _Run, repo: Repository, source: FolderSource, folder: Path) -> tuple[Snapshot | None, Archived]:
     """Store what is new and return the parent with what was archived."""
     run.progress.phase("index")
-    repo.load_index(cancel=run.cancel, damaged=run.damaged)
+    repo.load_index(cancel=run.cancel, damaged=run.damaged, check_packs=True)
     parent = _parent(run, repo, source.paths)
     run.progress.phase("save")
     archived = archive(

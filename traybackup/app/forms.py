@@ -5,6 +5,7 @@ import json
 import os
 
 from traybackup.api.errors import RepositoryDamaged, TraybackupError
+from traybackup.api.source import Kind
 from traybackup.app.backup import Backup
 from traybackup.app.check import Check, Problem
 from traybackup.app.forget import Forgotten
@@ -62,8 +63,10 @@ def node(path: bytes, one: Node) -> Form:
         "uid": one.metadata.uid,
         "gid": one.metadata.gid,
     }
-    copied = ("size", "mode", "mtime", "atime", "ctime", "inode", "linktarget")
+    copied = ("mode", "mtime", "atime", "ctime", "inode", "linktarget")
     form |= {field: known[field] for field in copied if field in known}
+    if one.metadata.kind is Kind.FILE:
+        form["size"] = one.metadata.size
     form["permissions"] = go_permissions(int(known.get("mode", 0)))
     return form | {"message_type": "node", "struct_type": "node"}
 
