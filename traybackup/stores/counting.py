@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+from traybackup.api.progress import Progress
 from traybackup.api.store import Entry, Payload, Space, Store
 from traybackup.stores.around import Around
 from traybackup.stores.watched import WatchedPayload
@@ -37,16 +38,21 @@ class Counts:
 
 
 class CountingStore(Around):
-    """*inner*, with `counts` of all that is asked of it."""
+    """*inner*, with `counts` of all that is asked of it; *progress* is told of every byte that goes there."""
 
-    def __init__(self, inner: Store) -> None:
+    def __init__(self, inner: Store, counts: Counts | None = None, progress: Progress | None = None) -> None:
         super().__init__(inner)
-        self.counts = Counts()
+        self.counts = counts or Counts()
+        self._progress = progress or Progress()
 
     def put(self, name: str, payload: Payload, *, overwrite: bool = False) -> Entry:
         self.counts.called("put")
-        watched = WatchedPayload(payload, lambda size: self.counts.moved(sent=size))
-        return super().put(name, watched, overwrite=overwrite)
+
+        def moved(size: int) -> None:
+            self.counts.moved(sent=size)
+            self._progress.sent(size)
+
+        return super().put(name, WatchedPayload(payload, moved), overwrite=overwrite)
 
     def get(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
         self.counts.called("get")

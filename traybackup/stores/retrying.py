@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
+from traybackup.api import checksum
 from traybackup.api.errors import AlreadyExists, Cancelled, RateLimited, Retry, StoreDamaged, StoreError
 from traybackup.api.store import Entry, Payload, Space, Store
 from traybackup.stores.around import Around
@@ -117,8 +118,14 @@ class RetryingStore(Around):
 
     def _is_there(self, name: str, payload: Payload) -> bool:
         """Say whether the object *name* is *payload*."""
-        if self.inner.stat(name).size != payload.size:
+        entry = self.inner.stat(name)
+        if entry.size != payload.size:
             return False
+        if entry.checksum:  # then nothing need be read
+            with payload.open() as stream:
+                expected = checksum.of_stream(entry.checksum.partition(":")[0], stream)
+            if expected is not None:
+                return entry.checksum == expected
         digest = hashlib.sha256()
         try:
             self.inner.read_back(name, digest.update)

@@ -1,5 +1,6 @@
 """When a place is asked again, when not, and how long."""
 
+import hashlib
 import io
 from collections.abc import Callable
 
@@ -17,7 +18,7 @@ from traybackup.api.errors import (
     StoreError,
     StoreFailed,
 )
-from traybackup.api.store import BytesPayload, Store
+from traybackup.api.store import BytesPayload, Entry, Store
 from traybackup.stores.retrying import Patience, RetryingStore
 from traybackup.stores.watched import WatchedPayload
 from traybackup.testing import Do, Fault, FaultyStore, MemoryStore
@@ -167,6 +168,26 @@ def test_somebody_elses_object_is_not_taken_for_ours(other: bytes) -> None:
     with pytest.raises(AlreadyExists):
         store.put(NAME, PAYLOAD)
     assert place.get(NAME) == other
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_the_services_own_hash_recognises_a_lost_answer(clock: Clock, same: bool) -> None:  # noqa: FBT001 - a case
+    """Where the service knows the hash of what it has, nothing is read back to recognise it."""
+
+    class Hashing(MemoryStore):
+        def stat(self, name: str) -> Entry:
+            entry = super().stat(name)
+            digest = hashlib.sha256(self.get(name)).hexdigest() if same else "0" * 64
+            return Entry(name, entry.size, f"sha256:{digest}")
+
+    inner = FaultyStore(Hashing(), [Fault("put", 1, Do.LOST)])
+    store = retrying(inner, clock)
+    if same:
+        assert store.put(NAME, PAYLOAD).size == PAYLOAD.size
+    else:
+        with pytest.raises(AlreadyExists):
+            store.put(NAME, PAYLOAD)
+    assert "read_back" not in {method for method, _ in inner.calls}
 
 
 def test_own_object_that_cannot_be_read_back_is_not_there(clock: Clock) -> None:
