@@ -107,10 +107,12 @@ def decode(data: bytes, file_id: str) -> LockFile:
         raise RepositoryDamaged(kind="lock", id=file_id, why="bad-lock") from error
 
 
-def read_all(repo: Repository) -> list[LockFile]:
-    """Return every lock there is, those that cannot be read included."""
+def read_all(repo: Repository, *, but: str = "") -> list[LockFile]:
+    """Return every lock there is, those that cannot be read included, the one with the id *but* left out."""
     found = []
     for entry in repo.ids(FileKind.LOCK):
+        if entry.id == but:
+            continue
         try:
             found.append(decode(repo.load(FileKind.LOCK, entry.id), entry.id))
         except NotFound:  # removed since it was listed

@@ -276,7 +276,7 @@ class _Way:
 
     def rival(self, own: str) -> LockFile | None:
         """Return a lock that was written while we wrote *own*."""
-        others = (lock for lock in read_all(self._repo) if lock.id != own)
+        others = read_all(self._repo, but=own)
         return next((lock for lock in others if self._exclusive or lock.exclusive), None)
 
 

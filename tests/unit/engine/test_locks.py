@@ -440,6 +440,16 @@ def test_check_costs_no_call_while_the_lock_is_young(place: MemoryPlace, clock: 
         assert len(store.calls) == before
 
 
+def test_a_lock_costs_four_calls(place: MemoryPlace, clock: Clock) -> None:
+    """Where nobody else is, locking is a look, the lock, a second look, and taking it away: clouds count calls."""
+    store = FaultyStore(MemoryStore(place))
+    repo = Repository.create(store, "x", now=START, cost=KdfParameters(n=2, r=1))
+    store.calls.clear()
+    with hold(repo, clock):
+        pass
+    assert [method for method, _ in store.calls] == ["entries", "put", "entries", "delete"]
+
+
 @pytest.mark.parametrize("sleep", ["both clocks", "wall clock only", "stopwatch only"])
 def test_after_standby_the_lock_is_made_sure_of(repo: Repository, clock: Clock, sleep: str) -> None:
     """Whichever clock noticed the stand-by: if the lock is still there, it is renewed and the work goes on."""
