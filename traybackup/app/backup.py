@@ -133,7 +133,7 @@ def back_up(
         if target.made:
             made(target.made)
         with locked(context, target.repository, exclusive=False, cancel=cancel) as lock:
-            with _counting(run, folder, avoid) if estimate else nullcontext():
+            with estimating(source, progress) if estimate else nullcontext():
                 parent, archived = _store(run, target.repository, source, folder)
             progress.phase("snapshot")
             cancel.check()
@@ -167,16 +167,6 @@ def _source(request: BackupRequest, folder: Path, avoid: Sequence[os.PathLike[st
             yield source
     except SourceUnreadable as error:
         raise SourceUnusable(path=error.path, reason=error.reason) from error
-
-
-@contextmanager
-def _counting(run: _Run, folder: Path, avoid: Sequence[os.PathLike[str]]) -> Iterator[None]:
-    """Count what lies ahead while the block runs, in a source of its own: one is for one thread."""
-    with (
-        FolderSource(run.request.paths, run.request.selection, work_dir=folder, avoid=avoid) as source,
-        estimating(source, run.progress),
-    ):
-        yield
 
 
 def _store(run: _Run, repo: Repository, source: FolderSource, folder: Path) -> tuple[Snapshot | None, Archived]:

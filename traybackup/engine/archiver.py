@@ -177,7 +177,9 @@ class _Walk:
         try:
             return {node.name: node for node in decode_tree(self._repo.blob(BlobKind.TREE, tree), tree)}
         except RepositoryDamaged:
-            return {}  # an old tree is lost: read the files again, which may even bring it back
+            # an old tree is lost: read the files again and store it anew, with those that lay beside it
+            self._repo.index.lose(BlobKind.TREE, tree)
+            return {}
 
     def _item(self, directory: _Directory, place: int, item: Item) -> None:
         if item.metadata.kind is not Kind.FILE:
@@ -194,6 +196,7 @@ class _Walk:
             self._count(item, "unchanged", item.metadata.size)
             self._progress.advance(item.metadata.size)
             self._child_done(directory)
+            self._cancel.check()
             return
         state = "new" if before is None or before.metadata.kind is not Kind.FILE else "changed"
         self._read(directory, place, item, state)
@@ -210,7 +213,7 @@ class _Walk:
             and now.changed == then.changed
             and now.inode == then.inode
             and before.content is not None
-            and all(self._repo.index.has(BlobKind.DATA, blob_id) for blob_id in before.content)
+            and self._repo.index.has_all(BlobKind.DATA, before.content)
         )
 
     def _read(self, directory: _Directory, place: int, item: Item, state: str) -> None:

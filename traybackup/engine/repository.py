@@ -10,7 +10,7 @@ import hashlib
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -32,7 +32,7 @@ from traybackup.api.store import BytesPayload, Store
 from traybackup.engine import keys
 from traybackup.engine.codec import BlobKind, FileKind, compress, decompress, is_id, object_name
 from traybackup.engine.crypto import KdfParameters, MasterKey
-from traybackup.engine.index import Index, decode_index
+from traybackup.engine.index import Index, Location, decode_index
 from traybackup.engine.pack import PackedBlob, open_blobs
 from traybackup.engine.polynomial import random_irreducible
 from traybackup.engine.saver import BlobSaver
@@ -208,28 +208,55 @@ class Repository:
             self.guard()
         self.store.delete(object_name(kind, file_id))
 
-    def load_index(self, *, cancel: Cancel | None = None, damaged: list[RepositoryDamaged] | None = None) -> None:
+    def load_index(
+        self,
+        *,
+        cancel: Cancel | None = None,
+        damaged: list[RepositoryDamaged] | None = None,
+        check_packs: bool = False,
+    ) -> None:
         """Read all index files.
 
         Args:
             damaged: Collects what is wrong with files that cannot be read; without it the first one raises.
+            check_packs: Compare with a listing of the packs, and leave out what lay in those that are gone or too
+                short: a backup stores it again where the source still has it.
         """
         index = Index()
-        index.add_files(self._index_files(cancel, damaged))
+        index.add_files(self._index_files(cancel, damaged, check_packs=check_packs))
         self.index = index
 
     def _index_files(
-        self, cancel: Cancel | None, damaged: list[RepositoryDamaged] | None
+        self, cancel: Cancel | None, damaged: list[RepositoryDamaged] | None, *, check_packs: bool
     ) -> Iterator[list[tuple[bytes, list[PackedBlob]]]]:
-        for entry in self.ids(FileKind.INDEX):
+        listed = self.ids(FileKind.INDEX)
+        # the packs after the index: what is named by then is there already, whoever else is at work
+        sizes = {entry.id: entry.size for entry in self.ids(FileKind.PACK)} if check_packs else None
+        for entry in listed:
             if cancel is not None:
                 cancel.check()
             try:
-                yield decode_index(self.load(FileKind.INDEX, entry.id), entry.id)
+                packs = decode_index(self.load(FileKind.INDEX, entry.id), entry.id)
             except RepositoryDamaged as error:
-                if damaged is None:
-                    raise
-                damaged.append(error)
+                _note(error, damaged)
+                continue
+            yield packs if sizes is None else [pack for pack in packs if self._is_whole(*pack, sizes, damaged)]
+
+    def _is_whole(
+        self, pack_id: bytes, blobs: list[PackedBlob], sizes: dict[str, int], damaged: list[RepositoryDamaged] | None
+    ) -> bool:
+        """Say whether the pack is there and long enough for its blobs."""
+        size = sizes.get(pack_id.hex())
+        if size is None:  # a listing may lag behind: ask for this one
+            with suppress(NotFound):
+                size = self.store.stat(object_name(FileKind.PACK, pack_id.hex())).size
+        if size is None:
+            _note(RepositoryDamaged(kind="pack", id=pack_id.hex(), why="missing"), damaged)
+        elif size <= max((blob.offset + blob.length for blob in blobs), default=0):
+            _note(RepositoryDamaged(kind="pack", id=pack_id.hex(), why="wrong-size"), damaged)
+        else:
+            return True
+        return False
 
     def read_pack(self, pack_id: bytes, offset: int = 0, length: int | None = None) -> bytes:
         """Return a part of a pack as it is stored.
@@ -241,7 +268,7 @@ class Repository:
         return self.store.get(object_name(FileKind.PACK, pack_id.hex()), offset, length)
 
     def blob(self, kind: BlobKind, blob_id: bytes) -> bytes:
-        """Return the plain bytes of one blob.
+        """Return the plain bytes of one blob, of any copy that opens.
 
         Raises:
             RepositoryDamaged: Not in the index, its pack is missing, or it does not open.
@@ -249,6 +276,16 @@ class Repository:
         location = self.index.locate(kind, blob_id)
         if location is None:
             raise RepositoryDamaged(kind=kind.word, id=blob_id.hex(), why="not-indexed")
+        try:
+            return self._blob_at(kind, blob_id, location)
+        except RepositoryDamaged:
+            for other in self.index.locations(kind, blob_id):
+                if other != location:
+                    with suppress(RepositoryDamaged):
+                        return self._blob_at(kind, blob_id, other)
+            raise
+
+    def _blob_at(self, kind: BlobKind, blob_id: bytes, location: Location) -> bytes:
         number, offset, length, plain_length = location
         blob = PackedBlob(kind, blob_id, offset, length, plain_length)
         try:
@@ -290,6 +327,13 @@ class Repository:
 
 def _unguarded() -> None:
     """Let everything pass: nobody holds a lock."""
+
+
+def _note(error: RepositoryDamaged, damaged: list[RepositoryDamaged] | None) -> None:
+    """Collect *error*, or raise it where nobody collects."""
+    if damaged is None:
+        raise error
+    damaged.append(error)
 
 
 def _exists(store: Store, name: str) -> bool:

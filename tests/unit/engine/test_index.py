@@ -167,6 +167,21 @@ def test_a_blob_that_is_twice_in_one_pack_is_no_problem() -> None:
     assert sorted(entry[3] for entry in index.entries()) == [0, 100]
 
 
+def test_what_lies_in_a_lost_pack_counts_as_unknown_until_it_is_stored_again() -> None:
+    """Its old places stay known, for one of them might still open."""
+    index = Index()
+    index.add_pack(pack_id(1), [blob(1), blob(2, 100)])
+    index.add_pack(pack_id(2), [blob(2), blob(3, 100)])
+    index.lose(BlobKind.DATA, blob(1).id)
+    assert [index.has(BlobKind.DATA, blob(number).id) for number in (1, 2, 3)] == [False, True, True]
+    assert index.locate(BlobKind.DATA, blob(1).id) == (0, 0, 100, 0)
+    index.add_pack(pack_id(3), [blob(1)])
+    assert index.has(BlobKind.DATA, blob(1).id)
+    assert len(index.locations(BlobKind.DATA, blob(1).id)) == 2
+    index.lose(BlobKind.DATA, blob(9).id)
+    assert index.has(BlobKind.DATA, blob(3).id)
+
+
 # Files
 
 

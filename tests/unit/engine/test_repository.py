@@ -447,6 +447,50 @@ def test_a_damaged_index_file_is_raised_or_collected(filled: Repository) -> None
     assert len(filled.index) == 4
 
 
+def pack_names(repo: Repository) -> list[str]:
+    return sorted(name for name in memory(repo) if name.startswith("data/"))
+
+
+def test_packs_that_are_gone_or_cut_can_be_left_out(filled: Repository) -> None:
+    """What lay in them counts as unknown, so that a backup stores it again; the others stay."""
+    gone, empty, cut, *_ = pack_names(filled)
+    del memory(filled)[gone]
+    memory(filled)[empty] = b""
+    memory(filled)[cut] = memory(filled)[cut][:30]
+    with pytest.raises(RepositoryDamaged):
+        filled.load_index(check_packs=True)
+    damaged: list[RepositoryDamaged] = []
+    filled.load_index(damaged=damaged, check_packs=True)
+    assert {(error.kind, error.id, error.why) for error in damaged} == {
+        ("pack", gone[-64:], "missing"),
+        ("pack", empty[-64:], "wrong-size"),
+        ("pack", cut[-64:], "wrong-size"),
+    }
+    assert len(filled.index) == 3
+    filled.load_index()
+    assert len(filled.index) == 6
+
+
+def test_a_listing_that_lags_behind_makes_no_pack_missing(filled: Repository) -> None:
+    """Some clouds list a fresh file minutes late: what is not listed is asked for by name."""
+
+    class Lagging(MemoryStore):
+        def entries(self, prefix: str = "") -> Iterator[Entry]:
+            yield from () if prefix == "data/" else super().entries(prefix)
+
+    assert isinstance(filled.store, MemoryStore)
+    filled.store = Lagging(filled.store.place)
+    filled.load_index(check_packs=True)
+    assert len(filled.index) == 6
+
+
+def test_packs_of_another_computer_at_work_are_not_missing(filled: Repository) -> None:
+    """The packs are listed after the index files, so that whatever is named is there."""
+    filled.store = FaultyStore(filled.store)
+    filled.load_index(check_packs=True)
+    assert [name for method, name in filled.store.calls if method == "entries"] == ["index/", "data/"]
+
+
 def test_loading_the_index_can_be_stopped(filled: Repository) -> None:
     """Between two files."""
     cancel = Cancel()
@@ -496,6 +540,29 @@ def test_a_place_that_fails_while_a_blob_is_read_is_no_damage(filled: Repository
     filled.store = FaultyStore(filled.store, [Fault("get", 1, error=Offline())])
     with pytest.raises(Offline):
         filled.blob(DATA, sha(b"content 1"))
+
+
+def test_of_several_copies_any_sound_one_will_do(repo: Repository) -> None:
+    """A blob that lies in two packs survives the loss of either."""
+    plain = b"twice"
+    for _ in range(2):
+        index = repo.index
+        repo.index = type(index)()
+        with repo.writing() as saver:
+            saver.save(DATA, plain)
+    repo.load_index()
+    for name in pack_names(repo):
+        sound = memory(repo)[name]
+        for broken in (bytes(len(sound)), b"", None):
+            memory(repo).pop(name)
+            if broken is not None:
+                memory(repo)[name] = broken
+            assert repo.blob(DATA, sha(plain)) == plain
+            memory(repo)[name] = sound
+    for name in pack_names(repo):
+        memory(repo)[name] = b""
+    with pytest.raises(RepositoryDamaged):
+        repo.blob(DATA, sha(plain))
 
 
 def test_parts_of_a_pack_can_be_read(filled: Repository) -> None:
