@@ -16,7 +16,6 @@ from traybackup.stores.presence import Marker, marker_id
 
 DRIVE_FOLDER = "TrayBackup"
 _PROVIDER = re.compile(r"([A-Za-z][A-Za-z0-9+_-]+):")
-_OWN_NAMES = frozenset({"config", "data", "index", "keys", "locks", "snapshots"})
 _MOUNT_FOLDERS = ("/media", "/mnt", "/run/media", "/Volumes")
 
 
@@ -33,16 +32,6 @@ class Place:
     text: str
     folder: Path
     marker: Marker | None = None
-
-    def holds(self, path: bytes) -> bool:
-        """Say whether *path*, absolute and without links, is one of the repository's own folders or inside one."""
-        own = os.fsencode(os.path.realpath(self.folder))
-        if self.marker is not None or path == own:
-            return path == own or path.startswith(own + os.fsencode(os.sep))
-        if not path.startswith(own + os.fsencode(os.sep)):
-            return False
-        first = os.fsdecode(path[len(own) + 1 :]).split(os.sep)[0]
-        return first in _OWN_NAMES
 
 
 def parse(text: str) -> Place:

@@ -1,8 +1,8 @@
 """Backup: what a run promises, from the look at the source to the snapshot."""
 
 import os
-import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,23 +18,23 @@ from traybackup.api.errors import (
     SourceEmpty,
     SourceIsPlace,
     SourceMissing,
+    SourceUnreadable,
     SourceUnusable,
     StoreFull,
 )
 from traybackup.api.progress import Cancel, Progress
-from traybackup.api.source import Selection
+from traybackup.api.source import Item, Selection
 from traybackup.api.store import Entry, Payload
+from traybackup.app import backup
 from traybackup.app.backup import BackupRequest, Outcome, back_up
 from traybackup.app.estimate import COUNTED
 from traybackup.app.listing import Filter, list_snapshots
 from traybackup.app.locking import locked
 from traybackup.app.opening import opened
+from traybackup.app.restore import RestoreRequest, bring_back
 from traybackup.engine.codec import FileKind
+from traybackup.sources.folder import FolderSource
 from traybackup.stores.local import LocalStore
-
-not_root = pytest.mark.skipif(
-    sys.platform == "win32" or os.geteuid() == 0, reason="root may read everything, and Windows has other rights"
-)
 
 
 def saved(shop: Any) -> list[str]:
@@ -134,30 +134,50 @@ def test_the_first_backup_of_an_empty_folder_is_fine(shop: Any, tmp_path: Path) 
     assert shop.save(tmp_path / "empty").outcome is Outcome.SUCCESS
 
 
-@not_root
-def test_an_unreadable_file_makes_the_run_partial(shop: Any) -> None:
-    """The rest is saved, the file is named with the system's reason, and the run is not a success."""
-    (shop.source / "settings.ini").chmod(0)
+class NothingReadable(FolderSource):
+    """A source whose folders may not be listed."""
+
+    refused = ("till",)
+
+    def children(self, directory: Item) -> Sequence[Item]:
+        if os.path.basename(os.fsdecode(directory.path)) in self.refused:
+            raise SourceUnreadable(path=os.fsdecode(directory.path), reason="Permission denied")
+        return super().children(directory)
+
+
+def test_an_unreadable_part_makes_the_run_partial(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest is saved, the part is named with the system's reason, and the run is not a success."""
+    monkeypatch.setattr(NothingReadable, "refused", ("data",))
+    monkeypatch.setattr(backup, "FolderSource", NothingReadable)
     done = shop.save()
     assert done.outcome is Outcome.PARTIAL
     assert [(os.fsdecode(item.path), item.reason) for item in done.unreadable] == [
-        (str(shop.source / "settings.ini"), "Permission denied")
+        (str(shop.source / "data"), "Permission denied")
     ]
     assert done.counts.total_files_processed == 1
 
 
-@not_root
-def test_a_source_of_which_nothing_can_be_read_makes_no_snapshot(shop: Any) -> None:
+def test_a_source_of_which_nothing_can_be_read_makes_no_snapshot(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A snapshot of nothing is a failure, not a partial success."""
     shop.save()
-    shop.source.chmod(0)
-    try:
-        with pytest.raises(SourceUnusable) as caught:
-            shop.save()
-    finally:
-        shop.source.chmod(0o700)
-    assert caught.value.exit_code == 1
+    monkeypatch.setattr(backup, "FolderSource", NothingReadable)
+    with pytest.raises(SourceUnusable) as caught:
+        shop.save()
+    assert (caught.value.exit_code, caught.value.reason) == (1, "Permission denied")
     assert len(saved(shop)) == 1
+
+
+def test_what_lay_in_a_lost_pack_is_stored_again(shop: Any, tmp_path: Path) -> None:
+    """With a pack gone the next run reads the source again, so that its snapshot is whole, and tells the damage."""
+    shop.save()
+    (pack,) = [path for path in shop.place.rglob("data/*/*") if path.is_file() and path.stat().st_size < 300]
+    pack.unlink()
+    shop.clock.forward(hours=1)
+    done = shop.save()
+    assert [(damage.kind, damage.id) for damage in done.damaged] == [("pack", pack.name)]
+    assert done.counts.data_blobs == 2
+    request = RestoreRequest(shop.access, f"latest:{shop.source}", tmp_path / "out")
+    assert bring_back(shop.context, request, progress=Progress(), cancel=Cancel()).problem is None
 
 
 def test_a_place_inside_the_source_is_left_out(shop: Any, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from traybackup.api.errors import Cancelled
 from traybackup.api.progress import Cancel
 from traybackup.app.demo import story, till
-from traybackup.app.demo.story import Step
+from traybackup.app.demo.steps import Step
 
 OPENED = datetime(2026, 3, 2, 8, 0)  # noqa: DTZ001 - a till writes local time without a zone
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from traybackup.api.errors import AccessDenied, PlaceMissing, PlaceSwapped, PlaceUnusable, ProviderUnknown, StoreError
+from traybackup.api.errors import PlaceMissing, PlaceSwapped, PlaceUnusable, ProviderUnknown, StoreError
 from traybackup.app import places
 from traybackup.app.places import make_folder, open_store, parse
 
@@ -129,12 +129,3 @@ def test_another_drive_at_the_same_path_is_refused(tmp_path: Path) -> None:
     (tmp_path / "RED" / "TrayBackup" / "drive.json").write_text('{"id": "d-2"}')
     with pytest.raises(PlaceSwapped):
         open_store(place)
-
-
-@posix
-@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may do everything")
-def test_no_permission_is_told(tmp_path: Path) -> None:
-    """A folder that may not be made is a matter of rights."""
-    tmp_path.chmod(0o500)
-    with pytest.raises(AccessDenied):
-        make_folder(parse(str(tmp_path / "new")))
