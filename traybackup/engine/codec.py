@@ -30,8 +30,9 @@ _STEP = 1 << 10
 """Bytes of a frame decompressed at a time where it does not declare its size; they can become 32 MiB."""
 
 _HEX_ID = re.compile(r"[0-9a-f]{64}")
-_TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII)
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BARE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - for arithmetic in UTC that is faster without saying so
 
 
 class FileKind(Enum):
@@ -157,7 +158,7 @@ def _unzstd_unsized(frame: bytes, limit: int) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _second(seconds: int) -> str:
-    return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:-6]  # strftime drops the zeros of the year 702
+    return (_BARE_EPOCH + timedelta(seconds=seconds)).isoformat()  # strftime drops the zeros of the year 702
 
 
 def format_time(nanoseconds: int) -> str:
@@ -184,14 +185,12 @@ def parse_time(text: str) -> int:
     match = _TIME.fullmatch(text)
     if not match:
         raise ValueError(text)
-    year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
-    moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
-    delta = moment - _EPOCH
+    delta = datetime.fromisoformat(text[:19]) - _BARE_EPOCH  # the pattern has left it only one meaning
     seconds = delta.days * 86_400 + delta.seconds
-    if match[8]:
-        offset = int(match[9]) * 3600 + int(match[10]) * 60
-        seconds -= offset if match[8] == "+" else -offset
-    return seconds * 1_000_000_000 + int((match[7] or "0").ljust(9, "0"))
+    if match[2]:
+        offset = int(match[3]) * 3600 + int(match[4]) * 60
+        seconds -= offset if match[2] == "+" else -offset
+    return seconds * 1_000_000_000 + int((match[1] or "0").ljust(9, "0"))
 
 
 def format_datetime(moment: datetime) -> str:

@@ -11,14 +11,15 @@ Source: restic's doc/design.rst, "Indexing".
 import struct
 import threading
 from array import array
+from binascii import unhexlify
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
 from traybackup.api.errors import RepositoryDamaged
-from traybackup.engine.codec import ID_LENGTH, BlobKind, is_id
+from traybackup.engine.codec import ID_LENGTH, BlobKind
 from traybackup.engine.pack import PackedBlob
 
 _RECORD = struct.Struct("<IIII")
@@ -29,16 +30,20 @@ Location = tuple[int, int, int, int]
 """Pack number, offset, sealed length, plain length (0: not compressed)."""
 
 
+_Number = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
+_Id = Annotated[str, msgspec.Meta(min_length=2 * ID_LENGTH, max_length=2 * ID_LENGTH)]
+
+
 class _BlobJson(msgspec.Struct, gc=False):
-    id: str
-    type: str
-    offset: int
-    length: int
-    uncompressed_length: int = 0
+    id: _Id
+    type: Literal["data", "tree"]
+    offset: _Number
+    length: _Number
+    uncompressed_length: _Number = 0
 
 
 class _PackJson(msgspec.Struct, gc=False):
-    id: str
+    id: _Id
     blobs: list[_BlobJson]
 
 
@@ -59,30 +64,30 @@ def decode_index(data: bytes, file_id: str) -> list[tuple[bytes, list[PackedBlob
         parsed = _DECODER.decode(data)
         packs = []
         for pack in parsed.packs:
-            packs.append((_id(pack.id), [_packed(blob) for blob in pack.blobs]))
+            packs.append((_ids([pack])[0], _packed(pack.blobs)))
             pack.blobs = []  # both forms of a large file at once would double the peak
         return packs  # noqa: TRY300 - the loop is what may fail
     except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
         raise RepositoryDamaged(kind="index", id=file_id, why="bad-index") from error
 
 
-def _id(text: str) -> bytes:
-    if not is_id(text):
-        raise ValueError(text)
-    return bytes.fromhex(text)
-
-
 _KINDS = {"data": BlobKind.DATA, "tree": BlobKind.TREE}
-_MAX = (1 << 32) - 1
 
 
-def _packed(blob: _BlobJson) -> PackedBlob:
-    kind = _KINDS.get(blob.type)
-    if kind is None or not (0 <= blob.offset <= _MAX and 0 <= blob.length <= _MAX):
-        raise ValueError(blob)
-    if not 0 <= blob.uncompressed_length <= _MAX:
-        raise ValueError(blob)
-    return PackedBlob(kind, _id(blob.id), blob.offset, blob.length, blob.uncompressed_length)
+def _packed(blobs: Sequence[_BlobJson]) -> list[PackedBlob]:
+    return [
+        PackedBlob(_KINDS[blob.type], blob_id, blob.offset, blob.length, blob.uncompressed_length)
+        for blob, blob_id in zip(blobs, _ids(blobs), strict=True)
+    ]
+
+
+def _ids(named: Sequence[_BlobJson] | Sequence[_PackJson]) -> list[bytes]:
+    """Return the ids, all decoded in one call: an index has them by the ten thousand."""
+    text = "".join([each.id for each in named])
+    if text != text.lower():
+        raise ValueError(text[:64])
+    joined = unhexlify(text)
+    return [joined[at : at + ID_LENGTH] for at in range(0, len(joined), ID_LENGTH)]
 
 
 def encode_index(packs: Sequence[tuple[bytes, Sequence[PackedBlob]]]) -> bytes:
@@ -149,6 +154,19 @@ class _Table:
             return None
         at = position * _RECORD.size
         return bucket.records[at : at + _RECORD.size]
+
+    def find_all(self, blob_ids: Sequence[bytes]) -> bool:
+        """Say whether all are known: what `find` would say of each, without a call for each."""
+        recent, buckets = self._recent, self._buckets
+        for blob_id in blob_ids:
+            if blob_id in recent:
+                continue
+            ids, _, fan = buckets[blob_id[0]]
+            second = blob_id[1]
+            position = ids.find(blob_id, fan[second] * ID_LENGTH, fan[second + 1] * ID_LENGTH)
+            if position < 0 or (position % ID_LENGTH and self.find(blob_id) is None):
+                return False
+        return True
 
     def rank(self, blob_id: bytes) -> int | None:
         """Return the place of *blob_id*, of its first copy, in `entries`."""
@@ -279,6 +297,12 @@ class Index:
         if self._tables[kind].find(blob_id) is None:
             return False
         return not self._lost or any(number not in self._lost for number, *_ in self.locations(kind, blob_id))
+
+    def has_all(self, kind: BlobKind, blob_ids: Sequence[bytes]) -> bool:
+        """Say whether `has` is true of all."""
+        if self._lost and not self._lost.isdisjoint((kind, blob_id) for blob_id in blob_ids):
+            return False
+        return self._tables[kind].find_all(blob_ids)
 
     def lose(self, kind: BlobKind, blob_id: bytes) -> None:
         """Note that no copy of the blob opens: whatever lies in those packs counts as unknown and is stored again."""
