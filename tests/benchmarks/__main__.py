@@ -18,7 +18,7 @@ from typing import Any
 from tests.benchmarks import micro, report
 from tests.benchmarks.corpora import CORPORA, ROOT, apart
 from tests.benchmarks.measure import Usage, measure, settle, size_of
-from tests.benchmarks.programs import PROGRAMS, Program, Traybackup
+from tests.benchmarks.programs import PROGRAMS, Program, Traybackup, install
 
 QUICK_SCALE = 0.02
 
@@ -120,6 +120,8 @@ def main(arguments: Sequence[str]) -> int:
     records: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="traybackup-bench-", dir=chosen.work) as work:
         about = report.machine(Path(work).resolve())
+        if Traybackup in programs:
+            Traybackup.executable = install(Path(work) / "environment")
         for corpus in chosen.only:
             bench = Bench(corpus, scale, Path(work).resolve() / f"on-{corpus}", drop_caches=chosen.drop_caches)
             for number in range(1, rounds + 1):

@@ -13,6 +13,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.benchmarks.corpora import ROOT
+
 PASSWORD = "benchmark"  # noqa: S105 - protects nothing
 
 
@@ -63,8 +65,20 @@ class Program(ABC):
         """Return the command that reads and checks everything stored."""
 
 
+def install(folder: Path) -> str:
+    """Install this checkout in a new environment, as an owner has it, and return its command.
+
+    Without plugins: their libraries may hold back the versions of others, cryptography's above all.
+    """
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    scripts = folder / ("Scripts" if os.name == "nt" else "bin")
+    pip = [scripts / "python", "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
+    subprocess.run([*pip, ROOT], check=True)
+    return str(scripts / "traybackup")
+
+
 class Traybackup(Program):
-    """Ours, from this checkout's environment."""
+    """Ours, from this checkout's environment unless `install` made one."""
 
     name = "traybackup"
     executable = str(Path(sys.executable).with_name("traybackup"))
