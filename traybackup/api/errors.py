@@ -33,6 +33,7 @@
     │   ├── FilesInvisible           what was stored can no longer be seen
     │   ├── ClockWrong               refused because of this computer's clock
     │   ├── SettingInvalid           a setting that cannot be right
+    │   ├── PluginRejected           the plugin that the place needs cannot be used
     │   ├── PluginCrashed            a plugin did what no place may do; only its own places are affected
     │   └── StoreFailed              any other failure of the place, with the system's words
     ├── RepositoryError
@@ -336,6 +337,20 @@ class SettingInvalid(StoreError):
     retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
     field: str = ""
     allowed: str = ""
+
+
+class PluginRejected(StoreError):
+    """The plugin *plugin* cannot be used; *why* is a keyword, *reason* its own words without secrets.
+
+    The keywords are those of ``traybackup plugins``: ``switched-off``, ``not-allowed``, ``changed``, ``import``,
+    ``no-answer``, ``needs-newer``, ``signature``, ``raised``, ``junk``, ``empty``.
+    """
+
+    code: ClassVar[str] = "plugin-rejected"
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+    plugin: str = ""
+    why: str = ""
+    reason: str = ""
 
 
 class PluginCrashed(StoreError):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from traybackup.api.errors import TraybackupError
 from traybackup.app.units import size_text, span_text
 from traybackup.app.wording import ERRORS, Wording
-from traybackup.app.wording.phrases import DEMO, FAULTS, FINDINGS, KEPT, REASONS, UNSET, WHY, WORDS
+from traybackup.app.wording.phrases import DEMO, FAULTS, FINDINGS, KEPT, REASONS, REJECTED, UNSET, WHY, WORDS
 
 Value = str | int | float | None
 
@@ -65,6 +65,10 @@ class Texts:
     def fault(self, why: str) -> str:
         """Return what is wrong with a part of the backups."""
         return self._translate(FAULTS[why]) if why in FAULTS else self._translate(FAULTS["damaged"])
+
+    def rejected(self, why: str) -> str:
+        """Return why a plugin is not used."""
+        return self._translate(REJECTED[why]) if why in REJECTED else why
 
     def kept(self, word: str) -> str:
         """Return why a snapshot stays."""

@@ -224,7 +224,10 @@ class Guard:
             raise call.raised
         if call.error is None:
             return call.result[0]
-        raise self._judged(call.error) from call.error.__cause__ or call.error
+        judged = self._judged(call.error)
+        if judged is call.error:
+            raise judged
+        raise judged from call.error
 
     def _judged(self, error: BaseException) -> BaseException:
         """Return what to raise for an exception of the plugin."""
@@ -246,6 +249,10 @@ class Guard:
     def crashed(self, why: str, reason: str = "") -> PluginCrashed:
         """Return the error that names the plugin."""
         return PluginCrashed(plugin=self.plugin, why=why, reason=reason or why)
+
+    def junk(self, found: object) -> PluginCrashed:
+        """Return the error for an answer that is none."""
+        return self.crashed("junk", type(found).__name__)
 
     def _cleaned(self, error: StoreError) -> StoreError:
         for name in type(error).fields:
@@ -275,7 +282,7 @@ class GuardedStore(Store):
     def get(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
         found: object = self._guard.call(lambda _: self._inner.get(name, offset, length))
         if not isinstance(found, bytes):
-            raise self._junk(found)
+            raise self._guard.junk(found)
         if length is not None and len(found) != length:
             raise StoreDamaged(name=name)
         return found
@@ -301,7 +308,7 @@ class GuardedStore(Store):
             def take(piece: bytes) -> None:
                 with call.ours():
                     if not isinstance(piece, bytes | bytearray | memoryview):
-                        raise self._junk(piece)
+                        raise self._guard.junk(piece)
                     consume(piece)
 
             self._inner.read_back(name, take)
@@ -313,7 +320,7 @@ class GuardedStore(Store):
         if not isinstance(found, Space) or not all(
             size is None or _is_size(size) for size in (found.total, found.free)
         ):
-            raise self._junk(found)
+            raise self._guard.junk(found)
         return found
 
     def discard(self) -> None:
@@ -333,7 +340,7 @@ class GuardedStore(Store):
             or not _is_text(found.checksum)
             or not 0 <= found.interval < _LONGEST_INTERVAL
         ):
-            raise self._junk(found)
+            raise self._guard.junk(found)
         return found
 
     def _entry(self, found: object, name: str | None = None) -> Entry:
@@ -344,11 +351,8 @@ class GuardedStore(Store):
             or not _is_size(found.size)
             or not _is_text(found.checksum)
         ):
-            raise self._junk(found)
+            raise self._guard.junk(found)
         return found
-
-    def _junk(self, found: object) -> PluginCrashed:
-        return self._guard.crashed("junk", type(found).__name__)
 
 
 def _is_size(value: object) -> bool:

@@ -86,7 +86,22 @@ FAULTS: dict[str, str] = {
 }
 """What a check found wrong with a part of the backups; any other keyword means that its content makes no sense."""
 
-WHY: dict[str, str] = {
+REJECTED: dict[str, str] = {
+    "switched-off": N_("not among those that TRAYBACKUP_PLUGINS names"),
+    "not-allowed": N_("not on your list of allowed plugins"),
+    "changed": N_("not the one that you allowed: its files have changed"),
+    "import": N_("cannot be loaded"),
+    "no-answer": N_("does not answer"),
+    "needs-newer": N_("needs a newer traybackup"),
+    "signature": N_("does not fit this traybackup"),
+    "raised": N_("fails when asked what it adds"),
+    "junk": N_("returns what makes no sense"),
+    "empty": N_("adds nothing"),
+    "duplicate": N_("adds what is there already"),
+}
+"""Why a plugin is not used."""
+
+WHY: dict[str, str] = REJECTED | {
     "wrong-hash": N_("its content was altered"),
     "wrong-size": N_("its size is wrong"),
     "damaged": N_("it cannot be opened"),

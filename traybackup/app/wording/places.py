@@ -241,9 +241,39 @@ PLACES: dict[str, Wording] = {
         N_("The keyring of this computer, which keeps the sign-in and the passwords of {place}, is locked."),
         N_("Unlock it (signing in to the desktop does) and try again. Backups to a stick go on."),
     ),
+    "plugin-rejected": Wording(
+        N_("A plugin cannot be used"),
+        N_("The plugin “{plugin}”, which {place} needs, cannot be used: {why} ({reason})."),
+        N_("Update or reinstall it; “traybackup plugins” lists all of them. Other places are not affected."),
+    ),
+    "plugin-rejected:switched-off": Wording(
+        N_("The plugin is switched off"),
+        N_("The plugin “{plugin}”, which {place} needs, is not among those that TRAYBACKUP_PLUGINS names."),
+        N_("Add it there, or remove that setting."),
+    ),
+    "plugin-rejected:not-allowed": Wording(
+        N_("The plugin is not allowed"),
+        N_("The plugin “{plugin}”, which {place} needs, is not on your list of allowed plugins."),
+        N_("If you trust it: “traybackup plugins --allow {plugin}”."),
+    ),
+    "plugin-rejected:changed": Wording(
+        N_("The plugin has changed"),
+        N_("The plugin “{plugin}”, which {place} needs, is not the one that you allowed: its files have changed."),
+        N_("If you have updated it yourself: “traybackup plugins --allow {plugin}”."),
+    ),
+    "plugin-rejected:needs-newer": Wording(
+        N_("The plugin needs a newer traybackup"),
+        N_("The plugin “{plugin}”, which {place} needs, is made for a newer traybackup ({reason})."),
+        N_("Install the newest traybackup."),
+    ),
     "plugin-crashed": Wording(
         N_("A plugin failed"),
         N_("The plugin “{plugin}” failed, so {place} cannot be used: {reason}."),
+        N_("Update the plugin, or tell its author. Other places are not affected."),
+    ),
+    "plugin-crashed:junk": Wording(
+        N_("A plugin failed"),
+        N_("The plugin “{plugin}” gave an answer that makes no sense ({reason}), so {place} cannot be used."),
         N_("Update the plugin, or tell its author. Other places are not affected."),
     ),
     "plugin-crashed:no-answer": Wording(
