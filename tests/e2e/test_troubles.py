@@ -129,7 +129,7 @@ def test_an_unreadable_file_is_partial(as_anybody: Any, till: Path, tmp_path: Pa
     said = as_anybody("backup", till, "--to", tmp_path / "place")
     assert said.code == 3, said.err
     assert f"{till}/settings.ini: Permission denied" in said.err
-    assert "is incomplete: 1 items are missing" in said.out
+    assert "is incomplete: 1 item could not be read" in said.out
     said = as_anybody("backup", till, "--to", tmp_path / "place", "--json")
     assert said.code == 3
     (error,) = [json.loads(line) for line in said.err.splitlines()]

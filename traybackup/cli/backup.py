@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from traybackup.api.progress import Progress
 from traybackup.api.source import Selection
 from traybackup.app import forms
 from traybackup.app.backup import Backup, BackupRequest, Outcome
@@ -17,7 +18,7 @@ from traybackup.app.texts import Texts
 from traybackup.app.units import size_text, span_text
 from traybackup.cli.news import tell_made
 from traybackup.cli.options import common, moment, no_empty, size, split_tags, to_place
-from traybackup.cli.output import Output, clean, list_items
+from traybackup.cli.output import Output, clean, list_items, many
 from traybackup.cli.progress import Standing, Tally, item_teller, shown, wanted
 from traybackup.cli.services import service
 from traybackup.cli.signals import stoppable
@@ -84,12 +85,13 @@ def command(
 def _run(output: Output, request: BackupRequest) -> int:
     tally = Tally()
     tally.told = item_teller(output)
+    watched = tally if wanted(output) or tally.told else Progress()
 
     def made(new: NewRepository) -> None:
         tell_made(output, new)
 
     with stoppable() as cancel, shown(output, tally, _status):
-        done = service(output).back_up(request, progress=tally, cancel=cancel, made=made, estimate=wanted(output))
+        done = service(output).back_up(request, progress=watched, cancel=cancel, made=made, estimate=wanted(output))
     _tell(output, done)
     return 0 if done.outcome is Outcome.SUCCESS else PARTIAL
 
@@ -128,13 +130,13 @@ def _tell(output: Output, done: Backup) -> None:
     notes = [(found.path, texts.finding(found.code, found.detail)) for found in done.findings]
     list_items(output, "noticed:", notes)
     output.say(
-        f"Saved {counts.total_files_processed:,} files, {size_text(counts.total_bytes_processed)}, "
+        f"Saved {many(counts.total_files_processed, 'file')}, {size_text(counts.total_bytes_processed)}, "
         f"in {span_text(done.seconds)}: {counts.files_new:,} new, {counts.files_changed:,} changed; "
         f"{size_text(counts.data_added_packed)} added to the place."
     )
     if done.unreadable:
         output.say(
-            f"Snapshot {done.snapshot.id[:8]} is incomplete: {len(done.unreadable):,} items are missing from it."
+            f"Snapshot {done.snapshot.id[:8]} is incomplete: {many(len(done.unreadable), 'item')} could not be read."
         )
     else:
         output.say(f"Snapshot {done.snapshot.id[:8]} is complete and was read back from the medium.")

@@ -8,7 +8,7 @@ from traybackup.app.opening import Access
 from traybackup.app.texts import Texts
 from traybackup.app.units import size_text, span_text
 from traybackup.cli.options import common, from_place
-from traybackup.cli.output import Output, clean, local, path_text
+from traybackup.cli.output import Output, clean, local, many, path_text
 from traybackup.cli.progress import Tally, bar
 from traybackup.cli.services import service
 from traybackup.cli.signals import stoppable
@@ -75,21 +75,23 @@ def _show(output: Output, problem: Problem, texts: Texts) -> None:
 def _tell(output: Output, done: Check) -> None:
     found = done.result
     output.say(
-        f"Checked {found.snapshots:,} snapshots and {found.packs:,} packs ({size_text(found.packs_size)})"
+        f"Checked {many(found.snapshots, 'snapshot')} and {many(found.packs, 'pack')} ({size_text(found.packs_size)})"
         f" in {span_text(done.seconds)}."
     )
     if done.read_data:
         output.say(f"Read {found.packs_read:,} of them, {size_text(found.bytes_read)}, byte by byte.")
     if found.unsteady:
         output.warn(
-            f"{len(found.unsteady):,} packs were read wrongly once and rightly the second time:"
+            f"{many(len(found.unsteady), 'pack was', 'packs were')} read wrongly once and rightly the second time:"
             " the drive, its cable or this computer's memory may be failing."
         )
     if found.unindexed:
-        output.say(f"{found.unindexed:,} packs of a run that was cut short are left over; “prune” removes them.")
+        output.say(f"{many(found.unindexed, 'pack')} of a run that was cut short left over; “prune” removes that.")
     if found.sound:
         output.say(
             "No errors were found." if done.read_data else "No errors were found; --read-data reads every byte as well."
         )
     else:
-        output.say(f"{len(found.problems):,} errors were found. Make a fresh backup to another place now.")
+        output.say(
+            f"{many(len(found.problems), 'error was', 'errors were')} found. Make a fresh backup to another place now."
+        )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from traybackup.app.demo.story import Step, Story
+from traybackup.app.demo.steps import Step, Story
 from traybackup.app.texts import Texts
 from traybackup.cli.options import common, not_empty
 from traybackup.cli.output import Output, clean

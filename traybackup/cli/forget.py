@@ -12,7 +12,7 @@ from traybackup.app.opening import Access
 from traybackup.app.prune import PruneLimits
 from traybackup.app.texts import Texts
 from traybackup.cli.options import common, from_place, no_empty, which
-from traybackup.cli.output import Output, clean, local
+from traybackup.cli.output import Output, clean, local, many
 from traybackup.cli.progress import Tally, bar
 from traybackup.cli.prune import limits, tell_pruned
 from traybackup.cli.services import service
@@ -130,4 +130,4 @@ def _tell(output: Output, done: Forgotten) -> None:
         for snapshot, what, why in rows:
             output.say(f"  {snapshot.id[:8]}  {local(snapshot.time)}  {what:6}  {why}".rstrip())
     verb = "Would remove" if done.dry_run else "Removed"
-    output.say(f"{verb} {len(done.removed):,} snapshots." if len(done.removed) != 1 else f"{verb} 1 snapshot.")
+    output.say(f"{verb} {many(len(done.removed), 'snapshot')}.")

@@ -44,6 +44,11 @@ def local(time: datetime) -> str:
     return time.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
+def many(number: int, one: str, more: str = "") -> str:
+    """Return a number with its noun: ``1 file``, ``1,234 files``; *more* is the plural where it is not just an s."""
+    return f"{number:,} {one if number == 1 else more or f'{one}s'}"
+
+
 class Output:
     """Where a command writes.
 

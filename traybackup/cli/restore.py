@@ -11,7 +11,7 @@ from traybackup.app.restore import Overwrite, Restoration, RestoreRequest
 from traybackup.app.texts import Texts
 from traybackup.app.units import size_text, span_text
 from traybackup.cli.options import common, from_place, no_empty, not_empty, which
-from traybackup.cli.output import Output, clean, list_items, local, path_text
+from traybackup.cli.output import Output, clean, list_items, local, many, path_text
 from traybackup.cli.progress import Standing, Tally, item_teller, shown
 from traybackup.cli.services import service
 from traybackup.cli.signals import stoppable
@@ -90,7 +90,7 @@ def _tell(output: Output, done: Restoration, into: str) -> None:
         output.say(texts.unset(what, count))
     here = f"; {restored.skipped:,} were there already and equal" if restored.skipped else ""
     output.say(
-        f"Brought back {restored.files:,} files, {size_text(restored.size)}, into {clean(into)}"
+        f"Brought back {many(restored.files, 'file')}, {size_text(restored.size)}, into {clean(into)}"
         f" in {span_text(done.seconds)}{here}."
     )
     if done.problem is None:

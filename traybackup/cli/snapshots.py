@@ -8,7 +8,7 @@ from traybackup.app.opening import Access
 from traybackup.app.texts import Texts
 from traybackup.app.units import size_text
 from traybackup.cli.options import common, from_place, which
-from traybackup.cli.output import Output, clean, local
+from traybackup.cli.output import Output, clean, local, many
 from traybackup.cli.services import service
 
 
@@ -47,4 +47,4 @@ def _show(output: Output, found: SnapshotList) -> None:
             )
         )
     output.table(("ID", "Time", "Host", "Tags", "Size", "Paths"), rows, right=(4,))
-    output.say(f"{len(rows):,} snapshots" if len(rows) != 1 else "1 snapshot")
+    output.say(many(len(rows), "snapshot"))

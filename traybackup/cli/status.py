@@ -8,7 +8,7 @@ from traybackup.app.status import PlaceStatus
 from traybackup.app.texts import Texts
 from traybackup.app.units import size_text, span_text
 from traybackup.cli.options import common, from_place
-from traybackup.cli.output import Output, clean, local
+from traybackup.cli.output import Output, clean, local, many
 from traybackup.cli.services import service
 
 
@@ -25,9 +25,7 @@ def command(output: Output, *, access: Access) -> int:
 
 def _show(output: Output, found: PlaceStatus) -> None:
     kind = "a backup drive" if found.kind == "drive" else "a folder"
-    output.result(
-        f"{clean(found.place)} is {kind} with {_count(found.snapshots, 'snapshot')}, {size_text(found.size)}."
-    )
+    output.result(f"{clean(found.place)} is {kind} with {many(found.snapshots, 'snapshot')}, {size_text(found.size)}.")
     if found.newest is None or found.age is None:
         output.result("There is no backup in it yet.")
     elif found.age.total_seconds() < 0:
@@ -40,12 +38,8 @@ def _show(output: Output, found: PlaceStatus) -> None:
     if found.space.free is not None:
         total = f" of {size_text(found.space.total)}" if found.space.total is not None else ""
         output.result(f"{size_text(found.space.free)}{total} are free.")
-    output.result(f"{_count(found.keys, 'password')} open it.")
+    output.result(f"{many(found.keys, 'password opens', 'passwords open')} it.")
     for lock in found.locks:
         output.result(f"Locked: {clean(Texts().error(lock.error()).explanation)}")
     for damage in found.damaged:
         output.warn(clean(Texts().error(damage).line))
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
