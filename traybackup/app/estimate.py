@@ -4,18 +4,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from traybackup.api.errors import SourceError
 from traybackup.api.progress import Progress
-from traybackup.api.source import Item, Kind
-from traybackup.sources.folder import FolderSource
+from traybackup.api.source import Source
 
 COUNTED = "counted"
 """The phase reported once everything was counted."""
 
 
 @contextmanager
-def estimating(source: FolderSource, progress: Progress) -> Iterator[None]:
-    """Count what is in *source*, which is used for nothing else, while the block runs; `Progress.expect` is told."""
+def estimating(source: Source, progress: Progress) -> Iterator[None]:
+    """Count what is in *source* while the block runs; `Progress.expect` is told."""
     stop = threading.Event()
     thread = threading.Thread(target=_count, args=(source, progress, stop), name="estimate", daemon=True)
     thread.start()
@@ -26,26 +24,9 @@ def estimating(source: FolderSource, progress: Progress) -> Iterator[None]:
         thread.join()
 
 
-def _count(source: FolderSource, progress: Progress, stop: threading.Event) -> None:
-    try:
-        ahead: list[Item] = [source.root()]
-        while ahead and not stop.is_set():
-            files = size = 0
-            for item in _children(source, ahead.pop()):
-                if item.metadata.kind is Kind.DIRECTORY:
-                    ahead.append(item)
-                elif item.metadata.kind is Kind.FILE:
-                    files += 1
-                    size += item.metadata.size
-            progress.expect(files, size)
-    except SourceError:
-        return  # the run itself will tell
-    if not stop.is_set():
-        progress.phase(COUNTED)
-
-
-def _children(source: FolderSource, directory: Item) -> list[Item]:
-    try:
-        return list(source.children(directory))
-    except SourceError:
-        return []
+def _count(source: Source, progress: Progress, stop: threading.Event) -> None:
+    for files, size in source.count():
+        if stop.is_set():
+            return
+        progress.expect(files, size)
+    progress.phase(COUNTED)

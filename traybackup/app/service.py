@@ -12,8 +12,7 @@ from traybackup.app import backup, check, context, forget, keys, listing, lockin
 from traybackup.app.backup import Backup, BackupRequest
 from traybackup.app.check import Check, CheckRequest
 from traybackup.app.context import Clock, Context, Waiting
-from traybackup.app.demo import story
-from traybackup.app.demo.story import Step, Story
+from traybackup.app.demo.steps import Step, Story
 from traybackup.app.forget import ForgetRequest, Forgotten
 from traybackup.app.keys import KeyChanged, KeyList, NewKey
 from traybackup.app.listing import Contents, Filter, SnapshotList
@@ -84,6 +83,8 @@ class Service:
 
     def demonstrate(self, *, parent: Path | None, clean: bool, step: Callable[[Step], None], cancel: Cancel) -> Story:
         """Show it all on a sample till."""
+        from traybackup.app.demo import story  # noqa: PLC0415 - nobody else pays for the sample till
+
         return story.tell(self._context, parent=parent, clean=clean, step=step, cancel=cancel)
 
     def list_keys(self, access: Access) -> KeyList:

@@ -11,7 +11,7 @@ import sqlite3
 import tempfile
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from traybackup.app.backup import Backup, BackupRequest, back_up
 from traybackup.app.check import CheckRequest, check
 from traybackup.app.context import Context
 from traybackup.app.demo import till
+from traybackup.app.demo.steps import Comparison, Step, Story
 from traybackup.app.opening import Access
 from traybackup.app.paths import open_private
 from traybackup.app.restore import RestoreRequest, bring_back
@@ -30,45 +31,6 @@ CODE_FILE = "recovery-code.txt"
 
 _Rows = dict[str, list[tuple[object, ...]]]
 """The rows of each table."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A step of the story that was just done: a keyword and what its text names."""
-
-    code: str
-    params: dict[str, str | int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """What came back, compared with what was there before it was destroyed.
-
-    Attributes:
-        receipts: In the restored database; *sold_since* were made after the moment it was saved at.
-        files: Compared byte by byte.
-        differences: What is not as it was; empty: all is well.
-    """
-
-    receipts: int
-    sold_since: int
-    rows: int
-    files: int
-    differences: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """What happened, and where everything is."""
-
-    folder: Path
-    till: Path
-    place: Path
-    restored: Path
-    code_file: Path
-    backup: Backup
-    comparison: Comparison
-    removed: bool
 
 
 @dataclass(frozen=True, slots=True)
