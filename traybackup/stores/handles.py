@@ -120,6 +120,23 @@ class Root:
         with self._inside(name) as (last, fd):
             os.unlink(last, dir_fd=fd)
 
+    @contextlib.contextmanager
+    def kept(self, name: str) -> Iterator[None]:
+        """Keep the content of the file *name* until the block ends, while its name goes or gets other content.
+
+        FAT frees a file's clusters as soon as nobody has it open. If that reached the medium before the folder did, the
+        old name would hold scraps after a power cut. On Windows an open file could be neither removed nor replaced.
+        """
+        fd = None
+        if name and self._fd is not None:
+            with contextlib.suppress(OSError):
+                fd = self.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        try:
+            yield
+        finally:
+            if fd is not None:
+                os.close(fd)
+
     def scan(self, folder: str) -> list[tuple[str, os.stat_result]]:
         """Return names and facts of all that is in *folder*, with no handle left open."""
         found = []

@@ -130,15 +130,16 @@ class LocalStore(Store):
         with self._root.held():
             self._presence.check()
             with self._told(name):
+                lists_others = not name.startswith("data/")
                 try:
-                    self._root.remove(name)
+                    with self._root.kept(name if lists_others else ""):
+                        self._root.remove(name)
+                        if lists_others:
+                            # Must be gone before the packs it speaks of are removed. A pack is the last in that
+                            # order, and one that comes back after a power cut does no harm.
+                            self._root.sync_folder(name.rpartition("/")[0])
                 except (FileNotFoundError, NotADirectoryError):
                     self._presence.check()
-                    return
-                if not name.startswith("data/"):
-                    # Lists what others are found by: must be gone before the packs it speaks of are removed.
-                    # A pack is the last in that order, and one that comes back after a power cut does no harm.
-                    self._root.sync_folder(name.rpartition("/")[0])
 
     def read_back(self, name: str, consume: Callable[[bytes], object]) -> None:
         with self._reading(name) as (fd, size):
@@ -192,7 +193,7 @@ class LocalStore(Store):
                 with self._told(name, payload.size):  # network folders may tell only now
                     os.close(fd)
             self._presence.check()
-            with self._told(name, payload.size):
+            with self._told(name, payload.size), self._root.kept(name if taken else ""):
                 self._root.rename(temporary, name, replace=overwrite)
                 scrap = "" if taken else name
                 self._root.sync_file(name)

@@ -534,12 +534,35 @@ def test_deleting_what_others_are_found_by_is_flushed(store: LocalStore, recorde
     for name in ("index/a", "keys/a", NAME):
         store.delete(name)
     assert recorded == [
+        "open index/a",
         "remove index/a",
         "sync_folder index",
+        "open keys/a",
         "remove keys/a",
         "sync_folder keys",
         f"remove {NAME}",
     ]
+
+
+def test_old_content_lives_until_the_new_one_is_durable(
+    store: LocalStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FAT frees clusters when the last handle closes: the old object is held open until folder and file are flushed."""
+    store.put("index/a", BytesPayload(b"old"))
+    number = (root / "index/a").stat().st_ino
+    held: list[bool] = []
+    real = Root.sync_folder
+
+    def flush(self: Root, name: str) -> None:
+        handles_open = [Path("/proc/self/fd") / one for one in os.listdir("/proc/self/fd")]
+        held.append(number in {one.stat().st_ino for one in handles_open if one.exists()})
+        real(self, name)
+
+    monkeypatch.setattr(Root, "sync_folder", flush)
+    store.put("index/a", BytesPayload(b"new"), overwrite=True)
+    number = (root / "index/a").stat().st_ino
+    store.delete("index/a")
+    assert held == [True, True]
 
 
 def test_read_back_passes_the_page_cache(store: LocalStore, root: Path) -> None:
