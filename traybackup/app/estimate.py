@@ -25,8 +25,11 @@ def estimating(source: Source, progress: Progress) -> Iterator[None]:
 
 
 def _count(source: Source, progress: Progress, stop: threading.Event) -> None:
-    for files, size in source.count():
-        if stop.is_set():
-            return
-        progress.expect(files, size)
+    try:
+        for files, size in source.count():
+            if stop.is_set():
+                return
+            progress.expect(files, size)
+    except Exception:  # noqa: BLE001 - a guess that fails is no guess; the run itself tells what is wrong
+        return
     progress.phase(COUNTED)

@@ -163,7 +163,7 @@ def _every(seconds: float, draw: Callable[[], object]) -> Iterator[None]:
         while not stop.wait(seconds):
             try:
                 draw()
-            except OSError:  # nobody reads any more; the run goes on
+            except (OSError, ValueError):  # nobody reads any more, or the output is closed; the run goes on
                 return
 
     thread = threading.Thread(target=run, name="progress", daemon=True)

@@ -295,6 +295,18 @@ def test_what_lies_ahead_is_counted_on_request(shop: Any) -> None:
     assert (sum(files for files, _ in seen), sum(size for _, size in seen)) == (2, 15)
 
 
+def test_a_count_that_fails_does_not_fail_the_run(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies ahead is only an estimate."""
+
+    def broken(_source: FolderSource) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(FolderSource, "count", broken)
+    request = BackupRequest(shop.access, (os.fsencode(shop.source),))
+    done = back_up(shop.context, request, progress=Progress(), cancel=Cancel(), made=shop.made.append, estimate=True)
+    assert done.outcome is Outcome.SUCCESS
+
+
 def test_the_time_of_a_snapshot_can_be_given(shop: Any) -> None:
     """A backup of the past bears the time it is asked to."""
     then = shop.clock.now - timedelta(days=30)
