@@ -48,15 +48,19 @@ class Restored:
 
 
 class Original:
-    """The first of several names of a file: where it is and, once it is complete, its number on the target."""
+    """The first of several names of a file.
 
-    __slots__ = ("content", "directory", "inode", "name")
+    Attributes:
+        found: Its number and size on the target, once it is complete.
+    """
+
+    __slots__ = ("content", "directory", "found", "name")
 
     def __init__(self, directory: Directory, name: bytes, content: bytes) -> None:
         self.directory = directory
         self.name = name
         self.content = content
-        self.inode = 0
+        self.found: tuple[int, int] | None = None
 
 
 class File:

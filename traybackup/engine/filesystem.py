@@ -129,9 +129,9 @@ class Folder:
         except FileNotFoundError:
             return None
 
-    def create(self, name: bytes) -> int:
-        """Make a file that only its owner can read and return it opened; it must not be there."""
-        return os.open(name, _CREATE, 0o600, dir_fd=self.fd)
+    def create(self, name: bytes, mode: int = 0o600) -> int:
+        """Make a file and return it opened for writing; it must not be there."""
+        return os.open(name, _CREATE, mode, dir_fd=self.fd)
 
     def read(self, name: bytes) -> int:
         """Return an existing file opened for reading; a FIFO in its place blocks nothing."""
@@ -241,19 +241,40 @@ def largest_file(folder: Folder) -> int | None:
     return _LARGEST_ON_FAT if call(folder.fd, answer) == 0 and answer[0] == _FAT_MAGIC else None
 
 
-def set_metadata(fd: int, metadata: Metadata, us: Identity) -> list[str]:
-    """Give an open file or directory its owner, attributes, mode and times, and return what could not be set."""
+class Inode(NamedTuple):
+    """What a file has already."""
+
+    uid: int
+    gid: int
+    mode: int
+    number: int
+
+    @classmethod
+    def of(cls, fd: int) -> "Inode":
+        """Look at an open file."""
+        there = os.fstat(fd)
+        return cls(there.st_uid, there.st_gid, stat.S_IMODE(there.st_mode), there.st_ino)
+
+
+def set_metadata(fd: int, metadata: Metadata, us: Identity, has: Inode | None = None) -> list[str]:
+    """Give an open file or directory its owner, attributes, mode and times, and return what could not be set.
+
+    Args:
+        has: What it is known to have; that is not set again.
+    """
     unset: list[str] = []
-    _set_owner(fd, None, metadata, us, unset)
+    mode = metadata.mode
+    if has is None or has.uid != metadata.uid or has.gid != metadata.gid:
+        _set_owner(fd, None, metadata, us, unset)
+        if unset:
+            mode &= ~_SPECIAL_BITS  # as somebody else's program it would act with the wrong rights
     if metadata.xattrs:
         _set_attributes(fd, metadata, unset, follow=True)
-    mode = metadata.mode
-    if unset and "owner" in unset:
-        mode &= ~_SPECIAL_BITS  # as somebody else's program it would act with the wrong rights
-    try:
-        os.chmod(fd, mode)
-    except OSError:
-        unset.append("mode")
+    if has is None or has.mode != mode or metadata.xattrs:
+        try:
+            os.chmod(fd, mode)
+        except OSError:
+            unset.append("mode")
     try:
         os.utime(fd, ns=(metadata.accessed, metadata.modified))
     except (OSError, OverflowError):

@@ -1,10 +1,8 @@
-"""FileWriter: brings the files of a batch back, pack by pack.
+"""FileWriter: brings the files of a batch back, pack by pack, in worker threads.
 
-The blobs that a batch needs are sorted by where they lie, neighbours are read together, opened in worker threads and
-written to where they belong, each verified by its hash on the way. A file grows under a temporary name and gets its own
-once it is complete. Zeros are not written: what was a hole becomes one again.
-
-A blob that is not sound is looked for in other packs at the end of the batch, before its files are given up.
+The blobs that a batch needs are sorted by where they lie, and neighbours are read together. Each thread works with a
+*Hand* of its own (`traybackup.engine.hand`); what concerns them all is here: temporary names, which file is complete,
+which has failed. A blob that is not sound is looked for in other packs before its files are given up.
 """
 
 import contextlib
@@ -14,30 +12,22 @@ import os
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Callable
-from functools import partial
-from operator import itemgetter
+from collections.abc import Iterator
 
-from traybackup.api.errors import NotFound, RepositoryDamaged, StoreDamaged, StoreFailed, TargetUnusable
+from traybackup.api.errors import Cancelled, TargetUnusable
 from traybackup.api.progress import Cancel, Progress
 from traybackup.engine.batch import Batch, Failed, File, Job, Request, Restored
 from traybackup.engine.codec import BlobKind
-from traybackup.engine.filesystem import TEMPORARY, Folder, Identity, set_metadata
-from traybackup.engine.pack import PackedBlob, open_blobs
-from traybackup.engine.placing import Directory, Folders, Overwrite, publish
+from traybackup.engine.filesystem import TEMPORARY, Folder, Identity
+from traybackup.engine.hand import Hand
+from traybackup.engine.placing import Overwrite
 from traybackup.engine.repository import Repository
-from traybackup.engine.walk import copies
 from traybackup.engine.workers import Workers
 
 _WORKERS = 2
 _JOB_LOCAL, _GAP_LOCAL = 4 << 20, 64 << 10
 _JOB_AFAR, _GAP_AFAR = 16 << 20, 1 << 20
-_BUFFERS = 512
-"""How many blobs one call writes; the system's limit is 1,024."""
 
-_PAGE = 4096
-_ZEROS = bytes(_PAGE)
-_LARGE = 1 << 20
 STOPPING = {
     errno.ENOSPC: "full",
     errno.EDQUOT: "full",
@@ -50,11 +40,12 @@ STOPPING = {
 """Errors after which nothing more can be written there, with the keyword of `TargetUnusable`."""
 
 
-_where = itemgetter(0)
-
-
 class FileWriter:
-    """Writes batches of files below one target folder."""
+    """Writes batches of files below one target folder, one batch at a time.
+
+    Attributes:
+        damaged: Requests of the batch whose blob was not sound.
+    """
 
     def __init__(
         self,
@@ -68,297 +59,193 @@ class FileWriter:
         progress: Progress,
         cancel: Cancel,
     ) -> None:
-        self._repo, self._root, self._place = repo, root, place
-        self._policy, self._us = policy, us
-        self._restored, self._progress, self._cancel = restored, progress, cancel
+        self.repo, self.root, self.policy, self.us, self.progress = repo, root, policy, us, progress
+        self.damaged: list[Request] = []
+        self._place, self._restored, self._cancel = place, restored, cancel
         self._lock = threading.Lock()
-        self._folders: dict[int, Folders] = {}
+        self._mine = threading.local()
+        self._hands: list[Hand] = []
         self._numbers = itertools.count()
         self._token = secrets.token_hex(4)
+        self._running: threading.Thread | None = None
+        self._failure: BaseException | None = None
+        self._stopped = False
         self._requests: list[Request] = []
-        self._damaged: list[Request] = []
         local = repo.store.capabilities.local
         self._job, self._gap = (_JOB_LOCAL, _GAP_LOCAL) if local else (_JOB_AFAR, _GAP_AFAR)
 
+    # What the walk calls ---------------------------------------------------------------------------------------------
+
     def temporary(self) -> bytes:
         """Return a name nobody has used."""
-        return TEMPORARY + f"{self._token}-{next(self._numbers):x}".encode()
+        return b"%s%s-%x" % (TEMPORARY, self._token.encode(), next(self._numbers))
 
-    def run(self, batch: Batch, unfinished: File | None = None) -> None:
-        """Write the files of *batch*, of which *unfinished* goes on in the next one.
+    def start(self, batch: Batch, unfinished: File | None = None) -> None:
+        """Begin to write the files of *batch*, of which *unfinished* goes on in the next one."""
+        self._running = threading.Thread(target=self._run, args=(batch, unfinished), name="restore", daemon=True)
+        self._running.start()
+
+    def wait(self) -> None:
+        """Wait until what was started is complete.
 
         Raises:
             TargetUnusable: The target is full, read-only or gone.
             StoreError: The place of the repository is not to be reached.
             Cancelled: Somebody asked to stop.
         """
-        self._requests, self._damaged = batch.requests, []
+        if self._running is not None:
+            self._running.join()
+            self._running = None
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        """Give up what is under way and leave nothing unfinished behind."""
+        self._stopped = True
+        with contextlib.suppress(BaseException):  # the one that made us stop is on its way already
+            self.wait()
+
+    def give_up(self, error: OSError) -> str:
+        """Return the reason why the target did not take an item.
+
+        Raises:
+            TargetUnusable: It takes nothing any more.
+        """
+        number = error.errno or 0
+        if number in STOPPING:
+            raise TargetUnusable(path=self._place, why=STOPPING[number]) from error
+        return "exists" if number == errno.EEXIST else errno.errorcode.get(number, "failed")
+
+    # One batch -------------------------------------------------------------------------------------------------------
+
+    def _run(self, batch: Batch, unfinished: File | None) -> None:
+        try:
+            self._write(batch, unfinished)
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
+            self._failure = error
+        finally:
+            for hand in self._hands:
+                hand.close()
+            self._hands = []
+
+    def _write(self, batch: Batch, unfinished: File | None) -> None:
+        jobs = list(batch.jobs(self._job, self._gap))
+        self._requests, self.damaged = batch.requests, []
         workers = Workers("restore", _WORKERS, self._work)
         try:
-            for job in batch.jobs(self._job, self._gap):
+            for job in _apart(jobs):
                 workers.submit(job)
             workers.finish()
-            if self._damaged:
+            if self.damaged:
                 self._look_elsewhere()
-            for request in self._damaged:
-                self._fail(request[5], "damaged")
-            for file in batch.files:
-                if not file.parts:
-                    self._write_whole(file, 0, b"")
-                elif file.left and not file.failed and file is not unfinished:
-                    self._fail(file, "incomplete")
+            self._conclude(batch, unfinished)
         except BaseException as error:
             workers.abandon(error)
             for file in batch.files:
-                self._discard(file)
+                self.discard(file, self._hand())
             raise
-        finally:
-            for folders in self._folders.values():
-                folders.close()
-            self._folders = {}
 
     def _work(self, job: Job) -> None:
         self._cancel.check()
-        requests = self._requests[job.first : job.last]
-        pack_id = self._repo.index.pack_id(job.pack)
-        try:
-            data = self._repo.read_pack(pack_id, job.start, job.end - job.start)
-        except NotFound:
-            self._damaged.extend(requests)
-        except (StoreDamaged, StoreFailed):
-            self._work_singly(pack_id, requests)
-        else:
-            self._open(data, job.start, requests)
+        if self._stopped:
+            raise Cancelled
+        self._hand().work(job, self._requests[job.first : job.last])
 
-    def _work_singly(self, pack_id: bytes, requests: list[Request]) -> None:
-        """Take from a damaged pack what can still be read."""
-        for where, group in itertools.groupby(requests, _where):
-            wanted = list(group)
-            offset = where & 0xFFFF_FFFF
-            try:
-                data = self._repo.read_pack(pack_id, offset, wanted[0][2])
-            except (NotFound, StoreDamaged, StoreFailed):
-                self._damaged.extend(wanted)
-            else:
-                self._open(data, offset, wanted)
+    def _hand(self) -> Hand:
+        """Return this thread's own."""
+        hand: Hand | None = getattr(self._mine, "hand", None)
+        if hand is None:
+            hand = self._mine.hand = Hand(self)
+            self._hands.append(hand)
+        return hand
 
-    def _open(self, data: bytes, start: int, requests: list[Request]) -> None:
-        """Open the wanted blobs and write each to wherever it is wanted."""
-        blobs: list[PackedBlob] = []
-        wanted: list[list[Request]] = []
-        last = -1
-        for request in requests:
-            where = request[0]
-            if where == last:
-                wanted[-1].append(request)
-            else:
-                last = where
-                blob = PackedBlob(BlobKind.DATA, request[4], where & 0xFFFF_FFFF, request[2], request[3])
-                blobs.append(blob)
-                wanted.append([request])
-        strip = _Strip(self)
-        size = 0
-        for (_, plain), group in zip(open_blobs(self._repo.key, data, start, blobs), wanted, strict=True):
-            if isinstance(plain, RepositoryDamaged):
-                self._damaged.extend(group)
-                continue
-            skip, kept = without_zeros(plain)
-            for request in group:
-                file = request[5]
-                if file.failed:
+    def _look_elsewhere(self) -> None:
+        """Try other copies of the blobs that were not sound."""
+        missing: dict[bytes, list[Request]] = {}
+        for request in self.damaged:
+            missing.setdefault(request[4], []).append(request)
+        lost: list[Request] = []
+        for blob_id, requests in missing.items():
+            tried = {request[0] for request in requests}
+            for pack, offset, length, plain_length in self.repo.index.locations(BlobKind.DATA, blob_id):
+                where = pack << 32 | offset
+                if where in tried:
                     continue
-                if file.parts == 1:
-                    self._write_whole(file, skip, kept)
-                else:
-                    strip.add(file, request[6] + skip, kept)
-            size += len(plain) * len(group)
-        strip.finish()
-        self._progress.advance(size)
+                self.damaged = []
+                moved = [(where, r[1], length, plain_length, r[4], r[5], r[6]) for r in requests]
+                self._hand().work_singly(self.repo.index.pack_id(pack), moved)
+                if not self.damaged:
+                    break
+            else:
+                lost += requests
+        self.damaged = lost
 
-    def _here(self, directory: Directory) -> Folder:
-        """Return the open folder of this thread."""
-        folders = self._folders.get(threading.get_ident())
-        if folders is None:
-            folders = self._folders[threading.get_ident()] = Folders(self._root)
-        return folders[directory]
+    def _conclude(self, batch: Batch, unfinished: File | None) -> None:
+        """Write the empty files, and make sure that none is forgotten."""
+        hand = self._hand()
+        for request in self.damaged:
+            self.fail(request[5], "damaged", hand)
+        for file in batch.files:
+            if not file.parts:
+                hand.write_whole(file, 0, memoryview(b""))
+            elif file.left and not file.failed and file is not unfinished:
+                self.fail(file, "incomplete", hand)
 
-    def _write_whole(self, file: File, skip: int, kept: bytes) -> None:
-        """Write a file that is one blob or none, without its zeros."""
+    # What the hands call ---------------------------------------------------------------------------------------------
 
-        def write() -> None:
-            self._create(file)
-            if kept:
-                write_at(file.fd, [kept], skip)
-            self._complete(file)
-
-        self._guarded(file, write)
-
-    def write_part(self, file: File, buffers: list[bytes], offset: int) -> None:
-        """Write neighbouring blobs of a file."""
-
-        def write() -> None:
+    def create(self, file: File, hand: Hand) -> int:
+        """Return the temporary file of a growing file, which is made by whoever comes first."""
+        with self._lock:
             if file.fd < 0:
-                with self._lock:
-                    if file.fd < 0 and not file.failed:
-                        self._create(file)
-            if not file.failed:
-                write_at(file.fd, buffers, offset)
+                temporary = self.temporary()
+                file.fd = hand.folders[file.directory].create(temporary)
+                file.temporary = temporary
+            return file.fd
 
-        self._guarded(file, write)
-
-    def done(self, parts: Counter[File]) -> None:
-        """Count blobs that are written, and complete the files that have all of theirs."""
+    def count(self, parts: Counter[File]) -> list[File]:
+        """Count blobs that are written, and return the files that have all of theirs."""
         with self._lock:
             for file, count in parts.items():
                 file.left -= count
-            complete = [file for file in parts if not file.left and not file.failed]
-        for file in complete:
-            self._guarded(file, partial(self._complete, file))
+            return [file for file in parts if not file.left and not file.failed]
 
-    def _guarded(self, file: File, act: Callable[[], None]) -> None:
-        """Let a failure of one file be its own, and one of the whole target end the restore."""
-        try:
-            act()
-        except OSError as error:
-            why = STOPPING.get(error.errno or 0)
-            if why is not None:
-                self._discard(file)
-                raise TargetUnusable(path=self._place, why=why) from error
-            self._fail(
-                file, "exists" if error.errno == errno.EEXIST else errno.errorcode.get(error.errno or 0, "failed")
-            )
-
-    def _create(self, file: File) -> None:
-        temporary = self.temporary()
-        file.fd = self._here(file.directory).create(temporary)
-        file.temporary = temporary
-
-    def _complete(self, file: File) -> None:
-        """Give the file its length, its metadata and its name."""
-        file.left = 0
-        if file.fd < 0:  # nothing but holes
-            self._create(file)
-        fd = file.fd
-        there = os.fstat(fd)
-        if there.st_size != file.size:
-            os.ftruncate(fd, file.size)
-        for what in set_metadata(fd, file.metadata, self._us):
-            with self._lock:
-                self._restored.unset[what] += 1
-        if file.size >= _LARGE and hasattr(os, "posix_fadvise"):
-            # begins to write it out now, so that the flush at the end has little left to do
-            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-        file.fd = -1
-        os.close(fd)
-        aside = publish(self._here(file.directory), file.temporary, file.name, file.verdict, self._policy)
-        file.temporary = b""
-        if file.original is not None:
-            file.original.inode = there.st_ino
-        restored = self._restored
+    def done(self, file: File, unset: list[str], aside: bytes) -> None:
+        """Note a file that is complete."""
         with self._lock:
-            restored.files += 1
-            restored.size += file.size
+            self._restored.files += 1
+            self._restored.size += file.size
+            self._restored.unset.update(unset)
         if aside:
-            restored.aside.append((file.path, aside))
-        self._progress.item(file.path, "restored", file.size)
+            self._restored.aside.append((file.path, aside))
+        self.progress.item(file.path, "restored", file.size)
 
-    def _fail(self, file: File, reason: str) -> None:
+    def fail(self, file: File, reason: str, hand: Hand) -> None:
+        """Note a file that cannot be brought back."""
         with self._lock:
             first, file.failed = not file.failed, True
         if first:
             self._restored.failed.append(Failed(file.path, reason))
-            self._progress.trouble(file.path, reason)
-            self._progress.item(file.path, "failed", 0)
-        self._discard(file)
+            self.progress.trouble(file.path, reason)
+            self.progress.item(file.path, "failed", 0)
+        self.discard(file, hand)
 
-    def _discard(self, file: File) -> None:
+    def discard(self, file: File, hand: Hand) -> None:
         """Remove what there is of a file that will not be complete."""
-        file.failed = True
         with self._lock:
+            file.failed = True
             fd, file.fd = file.fd, -1
             temporary, file.temporary = file.temporary, b""
         if fd >= 0:
             os.close(fd)
         if temporary:
             with contextlib.suppress(OSError):  # the next restore sweeps it away
-                self._here(file.directory).remove(temporary)
-
-    def _look_elsewhere(self) -> None:
-        """Try other copies of the blobs that were not sound."""
-        missing: dict[bytes, list[Request]] = {}
-        for request in self._damaged:
-            missing.setdefault(request[4], []).append(request)
-        self._damaged = []
-        tried = {(request[0], request[4]) for requests in missing.values() for request in requests}
-        numbers = self._repo.index.packs()
-        for blob, pack_id in copies(self._repo, BlobKind.DATA, set(missing)):
-            where = numbers[pack_id] << 32 | blob.offset
-            requests = missing.get(blob.id)
-            if requests is None or (where, blob.id) in tried:
-                continue
-            moved = [(where, r[1], blob.length, blob.plain_length, r[4], r[5], r[6]) for r in requests]
-            self._work_singly(pack_id, moved)
-            if not self._damaged:
-                del missing[blob.id]
-            self._damaged = []
-        self._damaged = [request for requests in missing.values() for request in requests]
+                hand.folders[file.directory].remove(temporary)
 
 
-class _Strip:
-    """Neighbouring blobs of a file, gathered to be written by one call."""
-
-    def __init__(self, writer: FileWriter) -> None:
-        self._writer = writer
-        self._file: File | None = None
-        self._start = self._end = 0
-        self._buffers: list[bytes] = []
-        self._done: Counter[File] = Counter()
-
-    def add(self, file: File, offset: int, plain: bytes) -> None:
-        self._done[file] += 1
-        if not plain:
-            return
-        if file is not self._file or offset != self._end or len(self._buffers) >= _BUFFERS:
-            self._flush()
-            self._file, self._start = file, offset
-        self._buffers.append(plain)
-        self._end = offset + len(plain)
-
-    def _flush(self) -> None:
-        buffers, self._buffers = self._buffers, []
-        if buffers and self._file is not None:
-            self._writer.write_part(self._file, buffers, self._start)
-
-    def finish(self) -> None:
-        self._flush()
-        self._writer.done(self._done)
-
-
-def without_zeros(plain: bytes) -> tuple[int, bytes]:
-    """Return how many zeros *plain* begins with, and what is left without those and the ones at its end.
-
-    Only whole pages count, since less is no hole on any file system; but nothing is left of what is all zeros.
-    """
-    front, back = plain.startswith(_ZEROS), plain.endswith(_ZEROS)
-    if not front and not back:
-        return (0, plain) if len(plain) >= _PAGE or plain.strip(b"\0") else (0, b"")
-    size = len(plain)
-    zeros = size - len(plain.lstrip(b"\0")) if front else 0
-    if zeros == size:
-        return 0, b""
-    skip = zeros // _PAGE * _PAGE
-    tail = (size - len(plain.rstrip(b"\0"))) // _PAGE * _PAGE if back else 0
-    return skip, plain[skip : size - tail]
-
-
-def write_at(fd: int, buffers: list[bytes], offset: int) -> None:
-    """Write all of *buffers* one after the other, starting at *offset*."""
-    size = sum(map(len, buffers))
-    written = os.pwritev(fd, buffers, offset) if len(buffers) > 1 else os.pwrite(fd, buffers[0], offset)
-    if written == size:
-        return
-    rest = memoryview(b"".join(buffers))[written:]
-    while rest:
-        offset += written
-        written = os.pwrite(fd, rest, offset)
-        rest = rest[written:]
+def _apart(jobs: list[Job]) -> Iterator[Job]:
+    """Yield jobs from the front and the middle by turns, so that threads rarely wait for the same directory."""
+    half = (len(jobs) + 1) // 2
+    for pair in itertools.zip_longest(jobs[:half], jobs[half:]):
+        for job in pair:
+            if job is not None:
+                yield job

@@ -4,13 +4,16 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from traybackup.api.errors import RepositoryDamaged, TargetUnusable
+from traybackup.api.errors import NotInSnapshot, RepositoryDamaged, TargetUnusable
 from traybackup.api.source import Kind
 from traybackup.engine.codec import BlobKind
 from traybackup.engine.filesystem import Folder, largest_file
 from traybackup.engine.repository import Repository
 from traybackup.engine.tree import Node
 from traybackup.engine.walk import Measure, TreeReader, find, split_path, walk
+
+_MOST_ITEMS = 1 << 30
+"""More than any file system in a shop holds: only trees made to do harm unfold to that."""
 
 _HOLE = 512
 """A blob that compresses that well is zeros, which are not written."""
@@ -62,13 +65,14 @@ def check(
     if largest is not None and expected.largest > largest:
         raise TargetUnusable(path=place, why="file-too-large", needed=expected.largest)
     room = os.fstatvfs(folder.fd)
+    items = expected.entries + expected.directories
+    if items > _MOST_ITEMS or (room.f_files and items > room.f_favail):
+        raise TargetUnusable(path=place, why="too-many-files")
     free = room.f_bavail * room.f_frsize
     if expected.size > free:
         needed = _really_needed(repo, reader, root, only, place)
         if needed > free:
             raise TargetUnusable(path=place, why="full", needed=needed)
-    if room.f_files and expected.entries + expected.directories > room.f_favail:
-        raise TargetUnusable(path=place, why="too-many-files")
 
 
 def _really_needed(repo: Repository, reader: TreeReader, root: bytes, only: Sequence[str], place: str) -> int:
@@ -76,7 +80,10 @@ def _really_needed(repo: Repository, reader: TreeReader, root: bytes, only: Sequ
     needed = 0
     seen: set[tuple[int, int]] = set()
     for start in only or ("/",):
-        top = find(repo, root, start, reader)
+        try:
+            top = find(repo, root, start, reader)
+        except NotInSnapshot:
+            continue  # it is reported elsewhere
         above = b"".join(b"/" + name for name in split_path(start))
         below = [(above, top)] if top.subtree is None else walk(reader, top.subtree, above)
         for path, node in below:

@@ -9,7 +9,6 @@ the repository costs only the files that need it. A restore that was cut short i
 already is compared and kept.
 """
 
-import errno
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
@@ -27,6 +26,7 @@ from traybackup.engine.filesystem import (
     Folder,
     Identity,
     flush,
+    is_kind,
     set_metadata,
     set_special_metadata,
 )
@@ -48,11 +48,11 @@ from traybackup.engine.snapshots import Snapshot
 from traybackup.engine.tree import Node
 from traybackup.engine.walk import Measure, TreeReader, find, measure, split_path
 
-_MOST_FILES = 16_384
-_MOST_GROWING = 128
+_MOST_FILES = 8_192
+_MOST_GROWING = 96
 """Files of several blobs in one batch: each may be open at the same time."""
 
-_MOST_BLOBS = 131_072
+_MOST_BLOBS = 65_536
 
 Selection = dict[bytes, "Selection | None"]
 """What is wanted below a directory, by name; None: all of it."""
@@ -154,6 +154,21 @@ def _want(selection: Selection, names: list[bytes]) -> None:
     selection[names[-1]] = None
 
 
+class _Last:
+    """What has to wait for the files of a batch.
+
+    Attributes:
+        links: Further names of files.
+        specials: Symlinks, FIFOs and devices.
+        left: Directories that the walk has left; each comes after those in it.
+    """
+
+    def __init__(self) -> None:
+        self.links: list[tuple[Directory, bytes, Node, Original, Verdict]] = []
+        self.specials: list[tuple[Directory, bytes, Node, Verdict]] = []
+        self.left: list[Directory] = []
+
+
 class _Restore:
     """One restore under way."""
 
@@ -191,9 +206,7 @@ class _Restore:
         self._originals: dict[tuple[int, int], Original] = {}
         self._batch = Batch()
         self._growing = 0
-        self._links: list[tuple[Directory, bytes, Node, Original, Verdict]] = []
-        self._specials: list[tuple[Directory, bytes, Node, Verdict]] = []
-        self._closing: list[Directory] = []
+        self._next, self._last = _Last(), _Last()
 
     def run(self, root: bytes, selection: Selection | None) -> None:
         try:
@@ -211,8 +224,12 @@ class _Restore:
                         self._item(directory, name, node)
                 else:
                     stack.pop()
-                    self._closing.append(directory)
+                    self._next.left.append(directory)
             self._flush()
+            self._settle()
+        except BaseException:
+            self._writer.stop()
+            raise
         finally:
             self._folders.close()
 
@@ -278,7 +295,7 @@ class _Restore:
             if verdict is Verdict.SAME:
                 self._skip(path, 0)
             else:
-                self._specials.append((directory, name, node, verdict))
+                self._next.specials.append((directory, name, node, verdict))
         else:
             self._file(directory, name, node, verdict)
 
@@ -290,27 +307,28 @@ class _Restore:
             key = (metadata.device_id, metadata.inode)
             digest = hashlib.sha256(b"".join(content)).digest()
             original = self._originals.get(key)
-            if original is not None and original.content == digest:
-                self._links.append((directory, name, node, original, verdict))
+            if original is not None and original.content == digest and verdict is not Verdict.SAME:
+                self._next.links.append((directory, name, node, original, verdict))
                 return
-            original = self._originals[key] = Original(directory, name, digest)
+            if original is None or original.content != digest:
+                original = self._originals[key] = Original(directory, name, digest)
         if verdict is Verdict.SAME:
-            if original is not None:
+            if original is not None and original.found is None:
                 there = self._folders[directory].look(name)
-                original.inode = there.st_ino if there else 0
+                original.found = (there.st_ino, there.st_size) if there else None
             self._again(directory, name, metadata)
             self._skip(path, metadata.size)
             return
         file = File(directory, name, path, metadata, len(content), verdict)
         file.original = original
-        self._plan(file, content)
+        self._growing += len(content) > 1
+        self._plan(self._batch, file, content)
         if len(self._batch.files) >= _MOST_FILES or self._growing >= _MOST_GROWING:
             self._flush()
 
-    def _plan(self, file: File, content: Sequence[bytes]) -> None:
-        """Add a file to the batch; a very large one goes on in the next."""
-        self._batch.files.append(file)
-        self._growing += len(content) > 1
+    def _plan(self, batch: Batch, file: File, content: Sequence[bytes]) -> None:
+        """Add a file to a batch; a very large one goes on in the next."""
+        batch.files.append(file)
         locate = self._repo.index.locate
         for blob_id in content:
             location = locate(BlobKind.DATA, blob_id)
@@ -318,32 +336,43 @@ class _Restore:
                 file.failed = True
                 self._fail(file.path, "damaged")
                 break
-            self._batch.need(file, blob_id, location)
-            if len(self._batch.requests) >= _MOST_BLOBS:
+            batch.need(file, blob_id, location)
+            if len(batch.requests) >= _MOST_BLOBS and batch is self._batch:
                 self._write(unfinished=file)
+                batch = self._batch
 
     def _write(self, unfinished: File | None = None) -> None:
-        self._writer.run(self._batch, unfinished)
+        """Begin to write what has been gathered, while the walk goes on."""
+        self._settle()
+        self._writer.start(self._batch, unfinished)
         self._batch = Batch()
         if unfinished is not None:
             self._batch.files.append(unfinished)
         self._growing = len(self._batch.files)
 
     def _flush(self) -> None:
-        """Finish everything that has been gathered; what was left in the walk is complete then."""
+        """Have everything finished that has been gathered; what was left in the walk is complete then."""
         self._write()
-        links, self._links = self._links, []
-        for directory, name, node, original, verdict in links:
+        self._last, self._next = self._next, _Last()
+
+    def _settle(self) -> None:
+        """Finish what has to wait until the files of the last batch are there."""
+        self._writer.wait()
+        last, self._last = self._last, _Last()
+        copies = Batch()
+        for directory, name, node, original, verdict in last.links:
             self._cancel.check()
-            self._link(directory, name, node, original, verdict)
-        if self._batch.files:  # links that had to become copies
-            self._write()
-        specials, self._specials = self._specials, []
-        for directory, name, node, verdict in specials:
+            if not self._link(directory, name, node, original, verdict):
+                content = node.content or []
+                file = File(directory, name, directory.path + b"/" + node.name, node.metadata, len(content), verdict)
+                self._plan(copies, file, content)
+        if copies.files:
+            self._writer.start(copies)
+            self._writer.wait()
+        for directory, name, node, verdict in last.specials:
             self._cancel.check()
             self._special(directory, name, node, verdict)
-        closing, self._closing = self._closing, []
-        for directory in closing:
+        for directory in last.left:
             self._close(directory)
 
     def _judge(self, directory: Directory, name: bytes, node: Node) -> Verdict:
@@ -394,29 +423,31 @@ class _Restore:
         finally:
             os.close(fd)
 
-    def _link(self, directory: Directory, name: bytes, node: Node, original: Original, verdict: Verdict) -> None:
-        """Give a file its further name; where that cannot be, it becomes a file of its own."""
+    def _link(self, directory: Directory, name: bytes, node: Node, original: Original, verdict: Verdict) -> bool:
+        """Give a file its further name; false if it has to become a file of its own."""
         path = directory.path + b"/" + node.name
         temporary = self._writer.temporary()
         try:
             folder = self._folders[directory]
-            if original.inode:
-                folder.link(temporary, self._folders[original.directory], original.name)
-                there = folder.look(temporary)
-                if there is not None and there.st_ino == original.inode:
-                    self._publish(folder, temporary, name, verdict, path)
-                    self._restored.files += 1
-                    self._progress.item(path, "restored", 0)
-                    return
-                folder.remove(temporary)
-        except FileExistsError as error:
-            folder.remove(temporary)
-            self._failed(path, error)
-            return
+            if original.found is None:
+                return False
+            folder.link(temporary, self._folders[original.directory], original.name)
         except OSError:
-            pass  # no hard links there, or too many
-        content = node.content or []
-        self._plan(File(directory, name, path, node.metadata, len(content), verdict), content)
+            return False  # no hard links there, too many, or somebody is moving things
+        try:
+            there = folder.look(temporary)
+            # a number is given again once a file is gone, so kind and size have to be right as well
+            if there is None or not is_kind(there, Kind.FILE) or (there.st_ino, there.st_size) != original.found:
+                folder.remove(temporary)
+                return False
+            self._publish(folder, temporary, name, verdict, path)
+        except OSError as error:
+            self._failed(path, error)
+            folder.remove(temporary)
+            return True
+        self._restored.files += 1
+        self._progress.item(path, "restored", 0)
+        return True
 
     def _special(self, directory: Directory, name: bytes, node: Node, verdict: Verdict) -> None:
         path = directory.path + b"/" + node.name
@@ -458,10 +489,7 @@ class _Restore:
 
     def _failed(self, path: bytes, error: OSError) -> None:
         """Note an item that the target does not take; a target that takes nothing any more ends the restore."""
-        why = STOPPING.get(error.errno or 0)
-        if why is not None:
-            raise TargetUnusable(path=self._place, why=why) from error
-        self._fail(path, "exists" if error.errno == errno.EEXIST else errno.errorcode.get(error.errno or 0, "failed"))
+        self._fail(path, self._writer.give_up(error))
 
     def _fail(self, path: bytes, reason: str) -> None:
         self._restored.failed.append(Failed(path, reason))

@@ -93,28 +93,17 @@ def any_copy(repo: Repository, kind: BlobKind, blob_id: bytes) -> bytes:
     """
     try:
         return repo.blob(kind, blob_id)
-    except RepositoryDamaged as error:
-        for blob, pack in copies(repo, kind, {blob_id}):
+    except RepositoryDamaged:
+        for pack, offset, length, plain_length in repo.index.locations(kind, blob_id):
+            blob = PackedBlob(kind, blob_id, offset, length, plain_length)
             try:
-                data = repo.read_pack(pack, blob.offset, blob.length)
+                data = repo.read_pack(repo.index.pack_id(pack), offset, length)
             except (NotFound, StoreDamaged):
                 continue
-            [(_, plain)] = open_blobs(repo.key, data, blob.offset, [blob])
+            [(_, plain)] = open_blobs(repo.key, data, offset, [blob])
             if isinstance(plain, bytes):
                 return plain
-        raise error from None
-
-
-def copies(repo: Repository, kind: BlobKind, blob_ids: set[bytes]) -> list[tuple[PackedBlob, bytes]]:
-    """Return every place where one of the blobs lies, with the pack's id.
-
-    Looks through the whole index: for repositories that are damaged already.
-    """
-    return [
-        (PackedBlob(kind, blob_id, offset, length, plain_length), repo.index.pack_id(pack))
-        for found, blob_id, pack, offset, length, plain_length in repo.index.entries()
-        if found is kind and blob_id in blob_ids
-    ]
+        raise
 
 
 def split_path(path: str) -> list[bytes]:

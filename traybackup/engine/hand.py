@@ -1,0 +1,250 @@
+"""Hand: what one thread of a restore writes with.
+
+It reads a range of a pack, opens the wanted blobs, each verified by its hash, and writes them to where they belong. A
+file grows under a temporary name and gets its own once it is complete. Zeros are not written: what was a hole becomes
+one again.
+
+System calls are what small files cost, so nothing is set that is right already.
+"""
+
+import itertools
+import os
+from collections import Counter
+from operator import itemgetter
+from typing import Protocol
+
+from traybackup.api.errors import NotFound, RepositoryDamaged, StoreDamaged, StoreFailed
+from traybackup.api.progress import Progress
+from traybackup.engine.batch import File, Job, Request
+from traybackup.engine.codec import BlobKind
+from traybackup.engine.filesystem import Folder, Identity, Inode, set_metadata
+from traybackup.engine.opening import BatchOpener
+from traybackup.engine.pack import PackedBlob
+from traybackup.engine.placing import Directory, Folders, Overwrite, publish
+from traybackup.engine.repository import Repository
+
+_BUFFERS = 512
+"""How many blobs one call writes; the system's limit is 1,024."""
+
+_PAGE = 4096
+_ZEROS = bytes(_PAGE)
+_LARGE = 1 << 20
+
+_where = itemgetter(0)
+
+
+class Common(Protocol):
+    """What the hands of a restore share."""
+
+    repo: Repository
+    root: Folder
+    policy: Overwrite
+    us: Identity
+    progress: Progress
+    damaged: list[Request]
+
+    def temporary(self) -> bytes: ...
+    def create(self, file: File, hand: "Hand") -> int: ...
+    def count(self, parts: Counter[File]) -> list[File]: ...
+    def done(self, file: File, unset: list[str], aside: bytes) -> None: ...
+    def fail(self, file: File, reason: str, hand: "Hand") -> None: ...
+    def give_up(self, error: OSError) -> str: ...
+
+
+class Hand:
+    """The tools of one thread: open folders, ciphers, and the blobs it is about to write."""
+
+    def __init__(self, common: Common) -> None:
+        self._common = common
+        self.folders = Folders(common.root)
+        self._opener = BatchOpener(common.repo.key)
+        self._born: tuple[Directory | None, int, Inode | None] = (None, 0, None)
+        self._file: File | None = None
+        self._start = self._end = 0
+        self._buffers: list[memoryview] = []
+        self._parts: Counter[File] = Counter()
+
+    def close(self) -> None:
+        """Let go of the folders."""
+        self.folders.close()
+
+    def work(self, job: Job, requests: list[Request]) -> None:
+        """Read a range of a pack and write what is wanted of it."""
+        repo = self._common.repo
+        pack_id = repo.index.pack_id(job.pack)
+        try:
+            data = repo.read_pack(pack_id, job.start, job.end - job.start)
+        except NotFound:
+            self._common.damaged.extend(requests)
+        except (StoreDamaged, StoreFailed):
+            self.work_singly(pack_id, requests)
+        else:
+            self._open(data, job.start, requests)
+
+    def work_singly(self, pack_id: bytes, requests: list[Request]) -> None:
+        """Take from a damaged pack what can still be read."""
+        for where, group in itertools.groupby(requests, _where):
+            wanted = list(group)
+            offset = where & 0xFFFF_FFFF
+            try:
+                data = self._common.repo.read_pack(pack_id, offset, wanted[0][2])
+            except (NotFound, StoreDamaged, StoreFailed):
+                self._common.damaged.extend(wanted)
+            else:
+                self._open(data, offset, wanted)
+
+    def _open(self, data: bytes, start: int, requests: list[Request]) -> None:
+        """Open the wanted blobs and write each to wherever it is wanted."""
+        blobs: list[PackedBlob] = []
+        wanted: list[list[Request]] = []
+        last = -1
+        for request in requests:
+            where = request[0]
+            if where == last:
+                wanted[-1].append(request)
+            else:
+                last = where
+                blobs.append(PackedBlob(BlobKind.DATA, request[4], where & 0xFFFF_FFFF, request[2], request[3]))
+                wanted.append([request])
+        groups = iter(wanted)
+        for batch in self._opener.open(data, start, blobs):
+            size = 0
+            for _, plain in batch:
+                group = next(groups)
+                if isinstance(plain, RepositoryDamaged):
+                    self._common.damaged.extend(group)
+                else:
+                    size += len(plain) * len(group)
+                    self._write(plain, group)
+            self._flush()  # what is in the batch is only there until the next
+            self._common.progress.advance(size)
+        parts, self._parts = self._parts, Counter()
+        for file in self._common.count(parts):
+            self._complete(file)
+
+    def _write(self, plain: memoryview, group: list[Request]) -> None:
+        skip, kept = without_zeros(plain)
+        for request in group:
+            file = request[5]
+            if file.failed:
+                continue
+            if file.parts == 1:
+                self.write_whole(file, skip, kept)
+            else:
+                self._add(file, request[6] + skip, kept)
+
+    # Files of one blob -----------------------------------------------------------------------------------------------
+
+    def write_whole(self, file: File, skip: int, kept: memoryview) -> None:
+        """Write a file that is one blob or none, without its zeros."""
+        common = self._common
+        directory, metadata = file.directory, file.metadata
+        mode = metadata.mode & 0o777
+        try:
+            folder = self.folders[directory]
+            temporary = common.temporary()
+            fd = folder.create(temporary, mode)
+            file.temporary = temporary  # from here on it is removed if anything fails
+            try:
+                if kept:
+                    write_at(fd, [kept], skip)
+                if skip + len(kept) != file.size:
+                    os.ftruncate(fd, file.size)
+                there, as_mode, born = self._born
+                if there is not directory or as_mode != mode or file.original is not None:
+                    # whatever is made here in this way is made alike, so looking once is enough
+                    born = Inode.of(fd)
+                    self._born = (directory, mode, born)
+                unset = set_metadata(fd, metadata, common.us, born)
+            finally:
+                os.close(fd)
+            aside = publish(folder, temporary, file.name, file.verdict, common.policy)
+        except OSError as error:
+            common.fail(file, common.give_up(error), self)
+            return
+        file.temporary = b""
+        file.left = 0
+        if file.original is not None and born is not None:
+            file.original.found = (born.number, file.size)
+        common.done(file, unset, aside)
+
+    # Files of several ------------------------------------------------------------------------------------------------
+
+    def _add(self, file: File, offset: int, plain: memoryview) -> None:
+        """Gather neighbouring blobs of a file, to be written by one call."""
+        self._parts[file] += 1
+        if not plain:
+            return
+        if file is not self._file or offset != self._end or len(self._buffers) >= _BUFFERS:
+            self._flush()
+            self._file, self._start = file, offset
+        self._buffers.append(plain)
+        self._end = offset + len(plain)
+
+    def _flush(self) -> None:
+        file, self._file = self._file, None
+        buffers, self._buffers = self._buffers, []
+        if file is None or file.failed:
+            return
+        try:
+            fd = file.fd if file.fd >= 0 else self._common.create(file, self)
+            write_at(fd, buffers, self._start)
+        except OSError as error:
+            self._common.fail(file, self._common.give_up(error), self)
+
+    def _complete(self, file: File) -> None:
+        """Give a file that has all its blobs its length, its metadata and its name."""
+        common = self._common
+        try:
+            fd = common.create(file, self)  # it was not yet if it is nothing but holes
+            if os.lseek(fd, 0, os.SEEK_END) != file.size:
+                os.ftruncate(fd, file.size)
+            born = Inode.of(fd)
+            unset = set_metadata(fd, file.metadata, common.us, born)
+            if file.size >= _LARGE and hasattr(os, "posix_fadvise"):
+                # begins to write it out now, so that the flush at the end has little left to do
+                os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+            file.fd = -1
+            os.close(fd)
+            aside = publish(self.folders[file.directory], file.temporary, file.name, file.verdict, common.policy)
+        except OSError as error:
+            common.fail(file, common.give_up(error), self)
+            return
+        file.temporary = b""
+        if file.original is not None:
+            file.original.found = (born.number, file.size)
+        common.done(file, unset, aside)
+
+
+def without_zeros(plain: memoryview) -> tuple[int, memoryview]:
+    """Return how many zeros *plain* begins with, and what is left without those and the ones at its end.
+
+    Only whole pages count, since less is no hole on any file system; but nothing is left of what is all zeros.
+    """
+    size = len(plain)
+    front = size > 0 and plain[0] == 0 and bytes(plain[:_PAGE]) == _ZEROS[:size]
+    back = size > 0 and plain[-1] == 0 and bytes(plain[-_PAGE:]) == _ZEROS[:size]
+    if not front and not back:
+        return 0, plain
+    whole = bytes(plain)
+    zeros = size - len(whole.lstrip(b"\0")) if front else 0
+    if zeros == size:
+        return 0, plain[:0]
+    skip = zeros // _PAGE * _PAGE
+    tail = (size - len(whole.rstrip(b"\0"))) // _PAGE * _PAGE if back else 0
+    return skip, plain[skip : size - tail]
+
+
+def write_at(fd: int, buffers: list[memoryview], offset: int) -> None:
+    """Write all of *buffers* one after the other, starting at *offset*."""
+    if len(buffers) == 1:
+        size, written = len(buffers[0]), os.pwrite(fd, buffers[0], offset)
+    else:
+        size, written = sum(map(len, buffers)), os.pwritev(fd, buffers, offset)
+    if written == size:
+        return
+    rest = memoryview(b"".join(buffers))[written:]
+    while rest:
+        offset += written
+        written = os.pwrite(fd, rest, offset)
+        rest = rest[written:]
