@@ -55,8 +55,10 @@ def test_last_keeps_the_newest() -> None:
 def test_a_week_starts_on_monday() -> None:
     """Weekly snapshots are the newest of each ISO week, also over the turn of a year."""
     monday = datetime(2024, 12, 30, 8, tzinfo=UTC)
-    decision = decide(daily(5, monday), Policy(weekly=2), now=NOW.replace(year=2025), zone=UTC)
+    decision = decide(daily(12, monday), Policy(weekly=2), now=NOW.replace(year=2025), zone=UTC)
     assert sorted(kept(decision)) == [0, 1]
+    decision = decide(daily(12, monday), Policy(weekly=3), now=NOW.replace(year=2025), zone=UTC)
+    assert sorted(kept(decision)) == [0, 1, 8]
 
 
 def test_days_are_those_of_the_zone() -> None:
@@ -215,6 +217,13 @@ def test_what_is_no_span_is_refused(text: str) -> None:
 def test_a_month_before_the_31st_runs_over() -> None:
     """A day the month does not have runs over into the next month, as Go counts."""
     assert Span(months=1).before(datetime(2023, 3, 31, tzinfo=UTC), UTC) == datetime(2023, 3, 3, tzinfo=UTC)
+
+
+def test_a_span_is_years_months_days_and_hours() -> None:
+    """Each part reaches back by as much as it says."""
+    newest = datetime(2024, 7, 15, 12, tzinfo=UTC)
+    assert Span(1, 2, 3, 4).before(newest, UTC) == datetime(2023, 5, 12, 8, tzinfo=UTC)
+    assert Span(months=7).before(newest, UTC) == datetime(2023, 12, 15, 12, tzinfo=UTC)
 
 
 def test_a_span_beyond_the_calendar_reaches_everything() -> None:
