@@ -79,7 +79,7 @@ class Shop:
     owner: Owner
     till: Path
     work: Path
-    random: random.Random = field(default_factory=lambda: random.Random(7))
+    chance: random.Random = field(default_factory=lambda: random.Random(7))
     kept: dict[tuple[str, int, int | None], bytes] = field(default_factory=dict)
     days: int = 0
     believed: Path = Path()
@@ -90,19 +90,19 @@ class Shop:
 
     def open_for_business(self) -> None:
         """Fill the till: a database, documents in folders."""
-        (self.till / "shop.db").write_bytes(self.random.randbytes(24 * MIB))
+        (self.till / "shop.db").write_bytes(self.chance.randbytes(24 * MIB))
         for folder in range(10):
             (self.till / f"receipts{folder}").mkdir()
             for number in range(12):
                 path = self.till / f"receipts{folder}" / f"{number}.pdf"
-                path.write_bytes(self.random.randbytes(9000 + number))
+                path.write_bytes(self.chance.randbytes(9000 + number))
 
     def trade(self, size: int) -> None:
         """Let a day pass that changes *size* bytes."""
         with (self.till / "shop.db").open("r+b") as database:
-            database.seek(4096 * self.random.randrange(100))
-            database.write(self.random.randbytes(size))
-        (self.till / "receipts3" / f"day{self.days}.pdf").write_bytes(self.random.randbytes(12_345))
+            database.seek(4096 * self.chance.randrange(100))
+            database.write(self.chance.randbytes(size))
+        (self.till / "receipts3" / f"day{self.days}.pdf").write_bytes(self.chance.randbytes(12_345))
 
     def back_up(self) -> Counts:
         """Make one run, as the program does: open, lock, read the index, compare, store, write the snapshot."""

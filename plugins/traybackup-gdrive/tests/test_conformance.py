@@ -7,7 +7,8 @@ from drive_owner import Owner
 from drive_server import World
 
 from traybackup.api import Store
-from traybackup.testing import StoreConformance
+from traybackup.testing import Ground, StoreConformance
+from traybackup.testing.facts import clients, listings, objects
 
 
 class TestGoogleDrive(StoreConformance):
@@ -31,9 +32,12 @@ class TestWithShortPages(TestGoogleDrive):
         world.page_cap = 37
 
 
-class TestWithAPlainServer(TestGoogleDrive):
-    """The same with a service that cannot leave packs out of a listing."""
+class TestWithAPlainServer:
+    """A service that cannot leave packs out of a listing costs more, and everything is right all the same."""
 
-    @pytest.fixture(autouse=True)
-    def _plain(self, world: World) -> None:
+    @pytest.mark.parametrize("fact", [*listings.FACTS, clients.other_client_sees_puts, objects.legal_names])
+    def test_fact(self, owner: Owner, world: World, fact: Callable[[Ground], None]) -> None:
+        """The place keeps its promise in this respect, too."""
         world.kinds_known = False
+        with Ground(owner.open, many=50) as ground:
+            fact(ground)

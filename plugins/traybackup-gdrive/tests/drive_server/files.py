@@ -13,8 +13,18 @@ from drive_server.world import FOLDER, TOP, Grant, Stored, World
 
 COMMON = {"fields", "alt", "prettyPrint", "key", "quotaUser", "supportsAllDrives", "supportsTeamDrives"}
 _LIST = {"q", "pageSize", "pageToken", "spaces", "corpora", "orderBy", "includeItemsFromAllDrives"}
-_WRITE = {"uploadType", "upload_id", "keepRevisionForever", "enforceSingleParent"}
-_WRITABLE = {"id", "name", "mimeType", "parents", "createdTime", "modifiedTime", "description", "appProperties"}
+WRITE = {"uploadType", "upload_id", "keepRevisionForever", "enforceSingleParent"}
+_WRITABLE = {
+    "trashed",
+    "id",
+    "name",
+    "mimeType",
+    "parents",
+    "createdTime",
+    "modifiedTime",
+    "description",
+    "appProperties",
+}
 # fmt: off
 _KNOWN = frozenset({
     "kind", "id", "name", "mimeType", "parents", "size", "md5Checksum", "sha1Checksum", "sha256Checksum",
@@ -50,7 +60,7 @@ def resource(world: World, grant: Grant, file: Stored) -> dict[str, object]:
 
 def shown(world: World, grant: Grant, file: Stored, request: Request) -> Reply:
     """Return the answer that speaks of one file: by default four fields."""
-    mask = masks.parsed(request.params.get("fields", "kind,id,name,mimeType"))
+    mask = masks.parsed(request.params.get("fields") or "kind,id,name,mimeType")
     return Reply.json(masks.selected(mask, resource(world, grant, file), _KNOWN))
 
 
@@ -89,7 +99,7 @@ def list_files(world: World, grant: Grant, request: Request) -> Reply:
     if end < len(fitting):
         found["nextPageToken"] = json.dumps([end, asked])
     default = "kind,incompleteSearch,nextPageToken,files(kind,id,name,mimeType)"
-    return Reply.json(masks.selected(masks.parsed(request.params.get("fields", default)), found, _KNOWN))
+    return Reply.json(masks.selected(masks.parsed(request.params.get("fields") or default), found, _KNOWN))
 
 
 def _page(token: str) -> tuple[int, str]:
@@ -189,7 +199,7 @@ def keep(world: World, grant: Grant, file: Stored) -> None:
 
 def create_folder(world: World, grant: Grant, request: Request, body: bytes) -> Reply:
     """Answer files.create without content."""
-    check_params(request, _WRITE)
+    check_params(request, WRITE)
     if request.content_type != "application/json":
         raise Refused(415, "badContent", "Unsupported content with type")
     given = metadata(body)
@@ -201,7 +211,7 @@ def create_folder(world: World, grant: Grant, request: Request, body: bytes) -> 
 
 def update_file(world: World, grant: Grant, request: Request, file_id: str, body: bytes) -> Reply:
     """Answer files.update without content: a new name, a new folder."""
-    check_params(request, _WRITE, {"addParents", "removeParents"})
+    check_params(request, WRITE, {"addParents", "removeParents"})
     file = world.file(grant, file_id)
     given = metadata(body)
     if "parents" in given:
@@ -212,6 +222,7 @@ def update_file(world: World, grant: Grant, request: Request, file_id: str, body
             raise Refused(403, "cannotAddParent", "A file cannot have more than one parent.")
         file.parent = folder.id
     file.name = str(given.get("name", file.name))
+    file.trashed = bool(given.get("trashed", file.trashed))
     return shown(world, grant, file, request)
 
 

@@ -24,26 +24,32 @@ def parsed(text: str) -> Mask:
 
 
 def _list(text: str) -> tuple[Mask, str]:
+    """Read what stands between commas."""
     mask: Mask = {}
     while True:
-        end = next((at for at, letter in enumerate(text) if letter in ",()/"), len(text))
-        name, text = text[:end], text[end:]
-        if not name.replace("*", "").isalnum() and name != "*":
-            raise bad_request(f"Invalid field selection {name}", "fields")
-        below: Mask = {}
-        if text[:1] == "(":
-            below, text = _list(text[1:])
-            if text[:1] != ")":
-                raise bad_request("Invalid field selection", "fields")
-            text = text[1:]
-        elif text[:1] == "/":
-            below, text = _list(text[1:])
-            mask.setdefault(name, {}).update(below)
-            return mask, text
+        name, below, text = _item(text)
         mask.setdefault(name, {}).update(below)
         if text[:1] != ",":
             return mask, text
         text = text[1:]
+
+
+def _item(text: str) -> tuple[str, Mask, str]:
+    """Read a name with what is selected below it."""
+    end = next((at for at, letter in enumerate(text) if letter in ",()/"), len(text))
+    name, text = text[:end], text[end:]
+    if not name.isalnum() and name != "*":
+        raise bad_request(f"Invalid field selection {name}", "fields")
+    below: Mask = {}
+    if text[:1] == "(":
+        below, text = _list(text[1:])
+        if text[:1] != ")":
+            raise bad_request("Invalid field selection", "fields")
+        return name, below, text[1:]
+    if text[:1] == "/":
+        inner, deeper, text = _item(text[1:])
+        below = {inner: deeper}
+    return name, below, text
 
 
 def selected(mask: Mask, value: Any, known: frozenset[str]) -> Any:

@@ -85,8 +85,9 @@ class _Handler(BaseHTTPRequestHandler):
             super().handle()
 
     def finish(self) -> None:
-        with suppress(ConnectionError, ValueError):
+        with suppress(ConnectionError, ValueError, ssl.SSLError):
             super().finish()
+        self.connection.close()  # a TLS one is none that the server knows
 
     @property
     def _drive(self) -> DriveServer:
@@ -107,8 +108,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _any(self) -> None:
         self._left = int(self.headers.get("Content-Length") or 0)
-        if self.headers.get("Transfer-Encoding") or not 0 <= self._left <= _LARGEST_BODY:
-            self._send(Reply.html("Length Required", 411))
+        self._chunked = self.headers.get("Transfer-Encoding", "").lower() == "chunked"
+        if not 0 <= self._left <= _LARGEST_BODY:
+            self._send(Reply.html("Payload Too Large", 413))
             self.close_connection = True
             return
         target = self.path
@@ -182,6 +184,14 @@ class _Handler(BaseHTTPRequestHandler):
             return _plain(world, grant, method, request, body)
 
     def _body(self) -> Iterator[bytes]:
+        while self._chunked:
+            self._left = int(self.rfile.readline(20).partition(b";")[0] or b"0", 16)
+            self._chunked = self._left > 0
+            yield from self._rest()
+            self.rfile.readline(20)
+        yield from self._rest()
+
+    def _rest(self) -> Iterator[bytes]:
         while self._left:
             piece = self.rfile.read(min(_PIECE, self._left))
             if not piece:

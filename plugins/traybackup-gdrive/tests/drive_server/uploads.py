@@ -67,7 +67,7 @@ class Uploads:
         raise bad_request("Invalid upload request: unknown uploadType", "uploadType")
 
     def _multipart(self, grant: Grant, request: Request, file_id: str, body: Body, faults: AbstractSet[str]) -> Reply:
-        files.check_params(request, {"uploadType"})
+        files.check_params(request, files.WRITE)
         if request.content_type != "multipart/related":
             raise Refused(400, "badContent", "Multipart uploads want multipart/related")
         text, kind, content = _parts(str(request.headers.get_param("boundary") or ""), b"".join(body()))
@@ -79,7 +79,7 @@ class Uploads:
             return files.shown(self._world, grant, file, request)
 
     def _resumable(self, grant: Grant, request: Request, file_id: str, body: Body, faults: AbstractSet[str]) -> Reply:
-        files.check_params(request, {"uploadType"})
+        files.check_params(request, files.WRITE)
         if request.content_type != "application/json":
             raise Refused(400, "badContent", "The metadata must be JSON")
         total = request.headers.get("X-Upload-Content-Length", "")
