@@ -300,8 +300,8 @@ class Index:
 
     def has_all(self, kind: BlobKind, blob_ids: Sequence[bytes]) -> bool:
         """Say whether `has` is true of all."""
-        if self._lost and not self._lost.isdisjoint((kind, blob_id) for blob_id in blob_ids):
-            return False
+        if self._lost:
+            return all(self.has(kind, blob_id) for blob_id in blob_ids)
         return self._tables[kind].find_all(blob_ids)
 
     def lose(self, kind: BlobKind, blob_id: bytes) -> None:

@@ -137,7 +137,7 @@ TREES = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(first=TREES, second=TREES, small=st.booleans())
 def test_any_tree_comes_back_after_any_other(scripted: object, first: object, second: object, *, small: bool) -> None:
     """With the first as its parent the second is saved as what it is, and as it would be without."""

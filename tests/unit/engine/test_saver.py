@@ -261,7 +261,7 @@ def test_the_size_of_packs_stays_within_reason(
     store.capabilities = Capabilities(best_object=best, largest_object=largest)
     repo.store = store
     with repo.writing() as saver:
-        assert saver._pack_size == wanted
+        assert saver._order.pack_size == wanted
 
 
 def test_a_blob_can_be_moved_into_a_new_pack(repo: Repository, folder: Path) -> None:
