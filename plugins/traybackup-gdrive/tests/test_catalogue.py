@@ -204,6 +204,18 @@ def test_place_thrown_away_in_the_middle_takes_nothing_more(owner: Owner, world:
         store.put(named(b"y", "index"), BytesPayload(b"y"))
     with pytest.raises(StoreError):
         store.put("config", BytesPayload(b"z"), overwrite=True)
+    assert len(world.named("config")) == 1  # still in the trash, where the owner may take it out
+
+
+def test_place_that_a_listing_does_not_show_is_not_mistaken_for_another(owner: Owner, world: World) -> None:
+    """A second folder of the same name is not the place, as long as the place itself can be seen by its id."""
+    owner.open().put("config", BytesPayload(b"x"))
+    world.named("TrayBackup")[0].listed_from = 1_000_000
+    folder(world, "TrayBackup").created = 1
+    store = owner.open()
+    assert store.get("config") == b"x"
+    world.remove(world.accounts[0], min(world.named("TrayBackup"), key=lambda one: -one.created))
+    assert names(owner.open()) == []
 
 
 def test_files_that_google_has_forgotten(owner: Owner, world: World) -> None:

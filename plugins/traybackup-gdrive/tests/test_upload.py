@@ -261,3 +261,31 @@ def test_session_elsewhere_is_not_followed() -> None:
     inside = "https://www.googleapis.com/upload/drive/v3/files?upload_id=1"
     assert Addresses().session(inside) == inside
     assert Addresses("http://127.0.0.1:1").session(inside) == "http://127.0.0.1:1/upload/drive/v3/files?upload_id=1"
+
+
+def test_put_that_was_given_up_is_taken_back_at_the_end(owner: Owner, world: World, server: DriveServer) -> None:
+    """An object that arrived although its put was told as failed is no riddle for others once the store is closed."""
+    store = owner.open()
+    store.put("config", BytesPayload(b"x"))
+    small, large = some(5000), some(6 * MIB)
+    world.faults.append(Fault("files.create", "lost", skip=1))  # after the folder
+    with pytest.raises(Offline):
+        store.put(named(small, "locks"), BytesPayload(small))
+    world.faults.append(Fault("files.upload", "429", times=-1))
+    with pytest.raises(RateLimited):
+        store.put(named(large, "index"), BytesPayload(large))
+    world.faults.clear()
+    assert len(world.tree()) == 2
+    store.close()
+    assert list(world.tree()) == ["TrayBackup/config"]
+    assert server.uploads.sessions == {}
+
+
+def test_look_afterwards_that_fails_does_not_make_the_name_taken(quick: GoogleDriveStore, world: World) -> None:
+    """When all but the last look has worked, trying again succeeds instead of meeting itself."""
+    quick.put("keys/1", BytesPayload(b"x"))
+    world.faults.append(Fault("files.list", "503", skip=1))
+    with pytest.raises(Offline):
+        quick.put("config", BytesPayload(b"x"))
+    assert quick.put("config", BytesPayload(b"x")).size == 1
+    assert len(world.named("config")) == 1

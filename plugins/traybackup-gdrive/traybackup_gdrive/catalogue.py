@@ -264,7 +264,8 @@ class Catalogue:
                 self._made = {key: one for key, one in self._made.items() if key not in listed}
                 folders = {key: one for key, one in (self._made | listed).items() if key not in self._gone}
             root = self._find_root(listed, folders)
-            with self._lock:
+            with self._lock:  # other threads may have made folders meanwhile
+                folders |= {key: one for key, one in self._made.items() if key not in self._gone}
                 self._layout = Layout.below(root, folders.values())
             for stray in {one.parent for one in objects} - folders.keys():
                 self._adopt(stray)
@@ -290,26 +291,23 @@ class Catalogue:
         """Return the place's folder: the one it always was, wherever it is now, else the oldest of that name."""
         if self._root in listed:
             return listed[self._root]
-        if self._root in folders:  # made here, and the listing lags behind, or somebody has removed it
-            return self._unlisted_root()
-        found = way(self._steps, folders)
-        if len(found) == len(self._steps):
+        if self._root:  # the listing lags behind, or somebody has removed it
+            found = self._drive.metadata(self._root)
+            if found is not None and found.trashed:
+                raise PlaceInTrash(folder=found.name)
+            if found is not None:
+                return found
+            folders.pop(self._root, None)
+        steps = way(self._steps, folders)
+        if len(steps) == len(self._steps):
             with self._lock:
-                self._take_root(found[-1])
-            return found[-1]
+                self._take_root(steps[-1])
+            return steps[-1]
         if self._root:
-            return self._unlisted_root()
-        with self._lock:
-            self._way = found
-        return None
-
-    def _unlisted_root(self) -> File:
-        found = self._drive.metadata(self._root)
-        if found is None:
             raise FilesInvisible
-        if found.trashed:
-            raise PlaceInTrash(folder=found.name)
-        return found
+        with self._lock:
+            self._way = steps
+        return None
 
     def _adopt(self, stray: str) -> None:
         """Look up a folder that the listing does not show yet although it shows what is in it."""

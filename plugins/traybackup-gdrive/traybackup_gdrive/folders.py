@@ -54,6 +54,9 @@ class Folders:
 
     def of(self, path: str) -> str:
         """Return the id of the folder for new objects of *path*; it is made if it is not there."""
+        known = self._catalogue.folders(path)
+        if known:
+            return known[0].id
         with self._making:
             return self._of(path)
 

@@ -34,7 +34,6 @@ from traybackup_gdrive.upload import Attempt, Uploader
 from traybackup_gdrive.usage import Usage
 
 _STRIPES = 64
-_MOST_ATTEMPTS = 64
 
 
 class GoogleDriveStore(Store):
@@ -72,9 +71,16 @@ class GoogleDriveStore(Store):
             attempt = self._attempts.get(name)
             if attempt is None or attempt.content != _content(payload):
                 attempt = self._attempt(name, payload, overwrite=overwrite)
-            file = self._carry_out(name, attempt, payload)
-            if attempt.metadata is not None and not _is_own_hash(name, payload):
-                file = self._settled(name, file, payload, overwrite=overwrite)
+            try:
+                file = self._carry_out(name, attempt, payload)
+                if attempt.metadata is not None and not _is_own_hash(name, payload):
+                    file = self._settled(name, file, payload, overwrite=overwrite)
+            except (Offline, RateLimited):
+                raise  # whoever tries again goes on where this ended
+            except BaseException:
+                self._uploader.abandon(self._attempts.pop(name, attempt))
+                raise
+            self._attempts.pop(name, None)
             self._catalogue.added(name, file)
             self._run_is_over = self._run_is_over or name.startswith("snapshots/")
             return _entry(name, file)
@@ -97,25 +103,16 @@ class GoogleDriveStore(Store):
         return Attempt(str(metadata["id"]), metadata, _content(payload))
 
     def _carry_out(self, name: str, attempt: Attempt, payload: Payload) -> File:
-        """Send it. What breaks on the way is kept for whoever tries again; what is given up is cleaned away."""
+        """Send it, into a new folder if the one it was meant for is gone."""
         self._attempts[name] = attempt
-        while len(self._attempts) > _MOST_ATTEMPTS:
-            self._attempts.pop(next(iter(self._attempts)))
         try:
-            try:
-                file = self._uploader.send(attempt, payload)
-            except NotFound:  # the folder was removed, or the file that was to be replaced
-                self._start_anew(name, attempt)
-                file = self._uploader.send(attempt, payload)
-        except (Offline, RateLimited):
-            raise
-        except BaseException:
-            self._attempts.pop(name, None)
-            self._uploader.abandon(attempt)
-            raise
-        self._attempts.pop(name, None)
+            file = self._uploader.send(attempt, payload)
+        except NotFound:  # the folder was removed, or the file that was to be replaced
+            self._start_anew(name, attempt)
+            file = self._uploader.send(attempt, payload)
         if file.trashed:  # its folder is in the trash
-            self._drive.delete(file.id)
+            if attempt.metadata is not None:
+                self._drive.delete(file.id)
             self._catalogue.refresh(packs=False)
             raise StoreFailed(name=name, reason="trashed")
         return file
@@ -151,9 +148,9 @@ class GoogleDriveStore(Store):
     def delete(self, name: str) -> None:
         with self._ready(name), self._names[hash(name) % _STRIPES]:
             attempt = self._attempts.pop(name, None)
-            if attempt is not None:  # it may have arrived
+            if attempt is not None:
                 self._uploader.abandon(attempt)
-                self._drive.delete(attempt.id)
+                self._drive.delete(attempt.id)  # it may have arrived
             if not self._delete_known(name):
                 self._catalogue.find(name)
                 self._delete_known(name)
@@ -165,6 +162,13 @@ class GoogleDriveStore(Store):
             there = self._drive.delete(file.id) or there
             self._catalogue.deleted(name, file.id)
         return there
+
+    def _give_up(self) -> None:
+        """Take back what was never told as put, in case it has arrived."""
+        for attempt in self._attempts.values():
+            self._uploader.abandon(attempt)
+            if attempt.metadata is not None:
+                self._drive.delete(attempt.id)
 
     # Reading
 
@@ -242,6 +246,7 @@ class GoogleDriveStore(Store):
         if self._closed:
             return
         with suppress(StoreError), answers.translate():
+            self._give_up()
             if self._run_is_over:
                 self._folders.furnish()
             if self._wrote:
