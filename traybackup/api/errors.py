@@ -105,10 +105,10 @@ class TraybackupError(Exception):
     fields: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls) -> None:
-        own = cls.__dict__.get("__annotations__", {})
+        own = cls.__annotations__  # not from __dict__: Python 3.14 has them elsewhere
         cls.fields += tuple(name for name, kind in own.items() if "ClassVar" not in str(kind))
 
-    def __init__(self, **params: str | int | float | None) -> None:
+    def __init__(self, **params: str | float | None) -> None:
         unknown = params.keys() - set(self.fields)
         if unknown:
             raise TypeError(unknown)
