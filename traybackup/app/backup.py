@@ -24,11 +24,11 @@ from traybackup.api.errors import (
 )
 from traybackup.api.progress import Cancel, Progress
 from traybackup.api.source import Finding, Selection, Unreadable
-from traybackup.app import places
 from traybackup.app.context import Context
 from traybackup.app.estimate import estimating
 from traybackup.app.locking import locked
-from traybackup.app.opening import Access, NewRepository, opened_or_made
+from traybackup.app.opening import Access, NewRepository, find_place, opened_or_made
+from traybackup.app.places import FolderPlace
 from traybackup.app.workfolder import work_folder
 from traybackup.engine import snapshots
 from traybackup.engine.archiver import Archived, Counts, archive, emptied
@@ -124,11 +124,12 @@ def back_up(
         Cancelled: Somebody asked to stop.
     """
     run = _Run(context, request, progress, cancel, started=request.time or context.clock())
-    avoid = [places.parse(request.access.place).folder]
+    place = find_place(context, request.access.place)
+    avoid = [place.folder] if isinstance(place, FolderPlace) else []
     with (
         work_folder(context.paths, context.environment) as folder,
         _source(request, folder, avoid) as source,
-        opened_or_made(context, request.access) as target,
+        opened_or_made(context, request.access, cancel=cancel, progress=progress) as target,
     ):
         if target.made:
             made(target.made)

@@ -7,6 +7,7 @@ from traybackup.api.progress import Cancel, Progress
 from traybackup.app.context import Context
 from traybackup.app.locking import locked_for_reading
 from traybackup.app.opening import Access, opened
+from traybackup.app.remote import Use
 from traybackup.engine import checker
 from traybackup.engine.checker import CheckResult, Problem
 from traybackup.engine.damage import Damage
@@ -43,7 +44,10 @@ def check(context: Context, request: CheckRequest, *, progress: Progress, cancel
         Cancelled: Somebody asked to stop.
     """
     began = time.monotonic()
-    with opened(context, request.access) as target, locked_for_reading(context, target.repository, cancel=cancel):
+    with (
+        opened(context, request.access, use=Use.CHECK, cancel=cancel, progress=progress) as target,
+        locked_for_reading(context, target.repository, cancel=cancel),
+    ):
         result = checker.check(
             target.repository, now=context.clock(), read_data=request.read_data, progress=progress, cancel=cancel
         )

@@ -4,11 +4,17 @@ import getpass
 import os
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from traybackup.api.errors import RepositoryLocked
+from traybackup.api.errors import RepositoryLocked, StoreError
+from traybackup.app import allowlist, plugins
+from traybackup.app.builtin import Folder
+from traybackup.app.discovery import installed
+from traybackup.app.passwords import VARIABLE as PASSWORD_VARIABLE
 from traybackup.app.paths import Paths, find
+from traybackup.app.plugins import PluginHost
+from traybackup.app.redaction import Redactor
 from traybackup.app.vault import Vault, open_vault
 
 Clock = Callable[[], datetime]
@@ -16,6 +22,9 @@ Clock = Callable[[], datetime]
 
 Waiting = Callable[[RepositoryLocked], object]
 """Is told, before each wait, who is in the way."""
+
+Trying = Callable[[StoreError, float], object]
+"""Is told of a failure of a place that is not the last word, with the seconds until the next attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,9 @@ class Context:
     host: str
     user: str
     waiting: Waiting
+    plugins: PluginHost = field(default_factory=PluginHost)
+    redact: Redactor = field(default_factory=Redactor)
+    trying: Trying = lambda _error, _seconds: None
 
 
 def utc_now() -> datetime:
@@ -46,18 +58,35 @@ def nobody_is_told(_error: RepositoryLocked) -> None:
 
 
 def build(
-    environment: Mapping[str, str] | None = None, clock: Clock = utc_now, waiting: Waiting = nobody_is_told
+    environment: Mapping[str, str] | None = None,
+    clock: Clock = utc_now,
+    waiting: Waiting = nobody_is_told,
+    *,
+    trying: Trying = lambda _error, _seconds: None,
+    before_plugins: Callable[[], object] = lambda: None,
 ) -> Context:
     """Return the surroundings of this process."""
     environment = os.environ if environment is None else environment
+    paths, redact = find(environment), Redactor()
+    redact.know(environment.get(PASSWORD_VARIABLE))
     return Context(
         environment=environment,
-        paths=find(environment),
+        paths=paths,
         vault=open_vault(environment),
         clock=clock,
         host=socket.gethostname(),
         user=_user(),
         waiting=waiting,
+        plugins=PluginHost(
+            installed,
+            builtin=[Folder()],
+            only=environment.get(plugins.VARIABLE),
+            allowed=lambda: allowlist.load(paths),
+            redact=redact,
+            before=before_plugins,
+        ),
+        redact=redact,
+        trying=trying,
     )
 
 

@@ -8,6 +8,7 @@ from traybackup.app.listing import Filter
 from traybackup.app.locking import locked
 from traybackup.app.opening import Access, opened
 from traybackup.app.prune import Pruned, PruneLimits, prune_locked
+from traybackup.app.remote import Use
 from traybackup.app.zone import SystemZone
 from traybackup.engine import pruner, snapshots
 from traybackup.engine.repository import Repository
@@ -61,7 +62,7 @@ def forget(context: Context, request: ForgetRequest, *, progress: Progress, canc
         NoSuchSnapshot, AmbiguousSnapshot: An id; nothing was removed.
         PruneRefused: The snapshots are removed, their room is not freed.
     """
-    with opened(context, request.access) as target:
+    with opened(context, request.access, use=Use.CHANGE, cancel=cancel, progress=progress) as target:
         repo = target.repository
         if request.dry_run:
             return _decided(context, repo, request)

@@ -102,7 +102,7 @@ def change_password(context: Context, access: Access, new: NewKey) -> KeyChanged
         secret = _chosen(target, new)
         with locked(context, target.repository, exclusive=True):
             key_id = _add(context, target, secret, new)
-            was_kept = any(found == old for found, _ in target.passwords.kept([old], str(target.place.folder)))
+            was_kept = any(found == old for found, _ in target.passwords.kept([old], target.place.identity))
             kept = (new.generate or was_kept) and target.passwords.keep(key_id, secret)
             keys.remove_key(target.store, old, in_use=key_id)
             target.passwords.forget(old)

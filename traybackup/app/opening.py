@@ -14,11 +14,13 @@ from traybackup.api.errors import (
     StoreError,
     WrongPassword,
 )
+from traybackup.api.progress import Cancel, Progress
 from traybackup.api.store import Store
-from traybackup.app import places, recovery
+from traybackup.app import config, places, recovery, remote
 from traybackup.app.context import Context
 from traybackup.app.passwords import Ask, Passwords, Question
-from traybackup.app.places import Place
+from traybackup.app.places import FolderPlace, Place
+from traybackup.app.remote import Use
 from traybackup.app.vault import Secret
 from traybackup.engine import keys
 from traybackup.engine.repository import Repository
@@ -71,42 +73,74 @@ class Opened:
 
 
 @contextmanager
-def opened(context: Context, access: Access) -> Iterator[Opened]:
+def opened(
+    context: Context,
+    access: Access,
+    *,
+    use: Use = Use.LOOK,
+    cancel: Cancel | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Opened]:
     """Open the repository at a place; closed at exit.
+
+    Args:
+        use: What for: how long to wait for a place that does not answer, and what may be taken from the cache.
+        progress: Told of what goes over a line.
 
     Raises:
         NoRepository, WrongPassword, PasswordMissing, RepositoryDamaged, RepositoryTooNew, StoreError
     """
-    with _named(access.place):
-        place = places.parse(access.place)
-        with places.open_store(place) as store:
+    with named(access.place):
+        place = find_place(context, access.place)
+        with open_place(context, place, use=use, cancel=cancel, progress=progress) as store:
             passwords = _passwords(context, access)
             yield Opened(place, store, _open(store, place, passwords), passwords)
 
 
 @contextmanager
-def opened_or_made(context: Context, access: Access) -> Iterator[Opened]:
-    """Open the repository at a place, or make it if the place has none; closed at exit."""
-    with _named(access.place):
-        place = places.parse(access.place)
+def opened_or_made(
+    context: Context, access: Access, *, cancel: Cancel | None = None, progress: Progress | None = None
+) -> Iterator[Opened]:
+    """Open the repository at a place for a backup, or make it if the place has none; closed at exit."""
+    with named(access.place):
+        place = find_place(context, access.place)
         passwords = _passwords(context, access)
         passwords.given()  # a wrong file name is told before anything is made
-        folder_is_new = places.make_folder(place)
+        new_folder = place.folder if isinstance(place, FolderPlace) and places.make_folder(place) else None
         try:
-            with places.open_store(place) as store:
+            with open_place(context, place, use=Use.BACKUP, cancel=cancel, progress=progress) as store:
                 if Repository.exists(store):
                     yield Opened(place, store, _open(store, place, passwords), passwords)
                     return
                 repository, made = _make(context, store, place, passwords)
-                folder_is_new = False
+                new_folder = None
                 yield Opened(place, store, repository, passwords, made)
         finally:
-            if folder_is_new:
-                _remove_if_empty(place.folder)
+            if new_folder is not None:
+                _remove_if_empty(new_folder)
+
+
+def find_place(context: Context, text: str) -> Place:
+    """Understand what somebody wrote as a place, names of destinations included."""
+    return places.parse(text, config.load(context.paths))
+
+
+def open_place(
+    context: Context,
+    place: Place,
+    *,
+    use: Use = Use.LOOK,
+    cancel: Cancel | None = None,
+    progress: Progress | None = None,
+) -> Store:
+    """Open a place, with all that the host puts around it."""
+    if isinstance(place, FolderPlace):
+        return places.open_folder(place)
+    return remote.open_place(context, place, use=use, cancel=cancel or Cancel(), progress=progress or Progress())
 
 
 @contextmanager
-def _named(text: str) -> Iterator[None]:
+def named(text: str) -> Iterator[None]:
     """Name the place in errors of the store and in those of the repository that speak of one."""
     try:
         yield
@@ -128,13 +162,13 @@ def _open(store: Store, place: Place, passwords: Passwords) -> Repository:
     given = passwords.given()
     if given:
         return try_password(store, given)
-    for key_id, secret in passwords.kept(keys.key_ids(store), str(place.folder)):
+    for key_id, secret in passwords.kept(keys.key_ids(store), place.identity):
         try:
             repository = try_password(store, secret, hint=key_id)
         except WrongPassword:
             continue
         if not key_id and passwords.keep(repository.key_id, secret):
-            passwords.forget_pending(str(place.folder))
+            passwords.forget_pending(place.identity)
         return repository
     if not passwords.can_ask:
         raise PasswordMissing
@@ -177,7 +211,7 @@ def as_password(secret: Secret) -> str:
 def _make(context: Context, store: Store, place: Place, passwords: Passwords) -> tuple[Repository, NewRepository]:
     """Make a repository with the password given, else with a new recovery code."""
     given = passwords.given()
-    where = str(place.folder)
+    where = place.identity
     if given:
         secret, code = given, None
     else:

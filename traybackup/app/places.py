@@ -1,16 +1,20 @@
 """Places: what somebody writes after ``--to`` and ``--from``, and the opened Store behind it.
 
 A *Place* is one of: a folder, which then is the repository; a drive that was made a backup drive, known by its
-``TrayBackup/drive.json``, with the repository in ``TrayBackup/repository``; ``provider:location``, opened by a plugin.
+``TrayBackup/drive.json``, with the repository in ``TrayBackup/repository``; ``provider:location``, opened by a plugin;
+or the name of a configured destination, which is one of these. A name comes before a folder that is called so.
 """
 
+import json
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from traybackup.api.errors import AccessDenied, PlaceMissing, PlaceUnusable, ProviderUnknown, StoreFailed
+from traybackup.api.errors import AccessDenied, PlaceMissing, PlaceUnusable, StoreFailed
 from traybackup.api.store import Store
+from traybackup.app.builtin import FOLDER, PATH
+from traybackup.app.config import NAME, Config, Settings
 from traybackup.stores.local import LocalStore
 from traybackup.stores.presence import Marker, marker_id
 
@@ -20,8 +24,8 @@ _MOUNT_FOLDERS = ("/media", "/mnt", "/run/media", "/Volumes")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A place as named, found but not opened.
+class FolderPlace:
+    """A folder or drive as named, found but not opened.
 
     Attributes:
         text: As it was written.
@@ -33,20 +37,78 @@ class Place:
     folder: Path
     marker: Marker | None = None
 
+    @property
+    def kind(self) -> str:
+        """What it is called."""
+        return "drive" if self.marker else "folder"
 
-def parse(text: str) -> Place:
-    """Understand what somebody wrote as a place; nothing is opened or made.
+    @property
+    def identity(self) -> str:
+        """What tells it from all other places, however it was written."""
+        return str(self.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderPlace:
+    """A place that a plugin opens.
+
+    Attributes:
+        text: As it was written.
+        provider: The provider's id.
+        location: What stands behind the colon; empty: as the settings say.
+        settings: From the configuration: the destination's own, and under them those for all places of the provider.
+        own: The destination's own alone.
+        destination: The destination's name; empty: it has none.
+    """
+
+    text: str
+    provider: str
+    location: str = ""
+    settings: Settings = field(default_factory=dict)
+    own: Settings = field(default_factory=dict)
+    destination: str = ""
+
+    @property
+    def kind(self) -> str:
+        """What it is called."""
+        return self.provider
+
+    @property
+    def identity(self) -> str:
+        """What tells it from all other places, however it was written."""
+        return json.dumps([self.provider, self.location, sorted(self.settings.items())])
+
+
+Place = FolderPlace | ProviderPlace
+
+_NOTHING = Config()
+
+
+def parse(text: str, config: Config = _NOTHING) -> Place:
+    """Understand what somebody wrote as a place; nothing is opened or made, and no plugin is loaded.
 
     Raises:
-        ProviderUnknown: ``provider:location`` for a provider that is not installed.
         PlaceUnusable: Empty, or not a folder.
     """
     if not text or "\0" in text:
         raise PlaceUnusable(place=text, why="empty")
+    destination = config.destinations.get(text) if NAME.fullmatch(text) else None
+    if destination is not None:
+        shared = config.providers.get(destination.provider, {})
+        if destination.provider == FOLDER:
+            return _folder(text, destination.settings.get(PATH, ""))
+        merged = {**shared, **destination.settings}
+        return ProviderPlace(text, destination.provider, "", merged, destination.settings, text)
     provider = _PROVIDER.match(text)
     if provider and not os.path.lexists(text):
-        raise ProviderUnknown(place=text, provider=provider[1])
-    folder = Path(os.path.abspath(os.path.expanduser(text)))  # pathlib would follow links
+        return ProviderPlace(text, provider[1], text[provider.end() :], config.providers.get(provider[1], {}))
+    return _folder(text, text)
+
+
+def _folder(text: str, path: str) -> FolderPlace:
+    if not path:
+        raise PlaceUnusable(place=text, why="empty")
+    folder = Path(os.path.abspath(os.path.expanduser(path)))  # pathlib would follow links
     try:
         if folder.exists() and not folder.is_dir():
             raise PlaceUnusable(place=text, why="not-a-folder")
@@ -55,11 +117,11 @@ def parse(text: str) -> Place:
     tag = folder / DRIVE_FOLDER / "drive.json"
     identity = marker_id(tag)
     if identity is not None:
-        return Place(text, folder / DRIVE_FOLDER / "repository", Marker(tag, identity))
-    return Place(text, folder)
+        return FolderPlace(text, folder / DRIVE_FOLDER / "repository", Marker(tag, identity))
+    return FolderPlace(text, folder)
 
 
-def open_store(place: Place) -> Store:
+def open_folder(place: FolderPlace) -> Store:
     """Open the place.
 
     Raises:
@@ -70,7 +132,7 @@ def open_store(place: Place) -> Store:
     return LocalStore(place.folder, marker=place.marker)
 
 
-def make_folder(place: Place) -> bool:
+def make_folder(place: FolderPlace) -> bool:
     """Make the folder of a place that is about to get its first backup; return whether it had to be made.
 
     Only the last step is made, and never where drives are mounted: there a missing folder is a missing drive.

@@ -12,9 +12,6 @@ from enum import Enum
 from functools import partial
 from typing import TypeVar
 
-import pluggy
-
-from traybackup.api import hookspecs
 from traybackup.api.errors import PluginCrashed, PluginRejected, ProviderUnknown
 from traybackup.api.provider import Provider
 from traybackup.app.allowlist import AllowList
@@ -188,6 +185,10 @@ class PluginHost:
         refusal = allowed.refusal(plugin) if allowed is not None else ""
         if refusal:
             raise _Refused(Why(refusal))
+        import pluggy  # noqa: PLC0415 - a run to a folder needs none of it
+
+        from traybackup.api import hookspecs  # noqa: PLC0415 - same
+
         self._before()
         module = _step(guard, plugin.load, Why.IMPORT)
         manager = pluggy.PluginManager(hookspecs.PROJECT)
@@ -196,7 +197,7 @@ class PluginHost:
         _step(guard, manager.check_pending, Why.NEEDS_NEWER)
         found: list[Hosted] = []
         for hook in manager.hook.traybackup_providers.get_hookimpls():
-            found += _step(guard, partial(_providers, hook, plugin.name), Why.RAISED)
+            found += _step(guard, partial(_providers, hook.function, plugin.name), Why.RAISED)
         return found
 
 
@@ -224,13 +225,13 @@ def _step(guard: Guard, function: Callable[[], T], why: Why) -> T:
         raise _Refused(why, guard.words(error)) from error
 
 
-def _providers(hook: pluggy.HookImpl, plugin: str) -> list[Hosted]:
+def _providers(function: Callable[[], object], plugin: str) -> list[Hosted]:
     """Call one implementation and take over the providers that it returns.
 
     Raises:
         Nonsense: It returned something else.
     """
-    answer = hook.function()
+    answer = function()
     if not isinstance(answer, Iterable) or isinstance(answer, str | bytes | Mapping):
         raise Nonsense(type(answer).__name__)
     found: list[Hosted] = []

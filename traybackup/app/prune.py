@@ -6,6 +6,7 @@ from traybackup.api.progress import Cancel, Progress
 from traybackup.app.context import Context
 from traybackup.app.locking import locked
 from traybackup.app.opening import Access, opened
+from traybackup.app.remote import Use
 from traybackup.app.workfolder import work_folder
 from traybackup.engine import pruneplan, pruner
 from traybackup.engine.locks import Lock
@@ -39,7 +40,7 @@ def prune(context: Context, request: PruneRequest, *, progress: Progress, cancel
         PruneRefused: Something does not add up; nothing needed was deleted.
         RepositoryLocked: Somebody is at work.
     """
-    with opened(context, request.access) as target:
+    with opened(context, request.access, use=Use.CHANGE, cancel=cancel, progress=progress) as target:
         if request.dry_run:
             planned = pruneplan.plan(target.repository, request.limits, progress=progress, cancel=cancel)
             return Pruned(planned.figures, dry_run=True)

@@ -10,6 +10,7 @@ from traybackup.app.context import Context
 from traybackup.app.listing import Filter
 from traybackup.app.locking import locked_for_reading
 from traybackup.app.opening import Access, opened
+from traybackup.app.remote import Use
 from traybackup.engine.batch import Restored
 from traybackup.engine.placing import Overwrite
 from traybackup.engine.repository import Repository
@@ -66,7 +67,10 @@ def bring_back(context: Context, request: RestoreRequest, *, progress: Progress,
     began = time.monotonic()
     wanted, _, folder = request.wanted.partition(":")
     damaged: list[RepositoryDamaged] = []
-    with opened(context, request.access) as target, locked_for_reading(context, target.repository, cancel=cancel):
+    with (
+        opened(context, request.access, use=Use.READ, cancel=cancel, progress=progress) as target,
+        locked_for_reading(context, target.repository, cancel=cancel),
+    ):
         repo = target.repository
         snapshot = request.which.find(repo, wanted)
         progress.phase("index")

@@ -18,7 +18,7 @@ class PlaceStatus:
     """How a place is doing.
 
     Attributes:
-        kind: ``folder`` or ``drive``.
+        kind: ``folder``, ``drive``, or the id of a provider.
         size: Bytes that the backups take.
         newest: The newest snapshot; None: there is none.
         age: Since the newest snapshot.
@@ -51,7 +51,7 @@ def status(context: Context, access: Access) -> PlaceStatus:
         newest = snapshots.latest(found)
         return PlaceStatus(
             place=target.place.text,
-            kind="drive" if target.place.marker else "folder",
+            kind=target.place.kind,
             id=repo.id,
             version=repo.version,
             size=sum(entry.size for entry in target.store.entries()),

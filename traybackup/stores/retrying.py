@@ -134,28 +134,47 @@ class RetryingStore(Around):
         return digest.digest() == payload.sha256
 
     def _persist(self, attempt: Callable[[], _T]) -> _T:
-        """Return what *attempt* returns, however often it takes.
+        return persist(
+            attempt,
+            self._patience,
+            wait=self._wait,
+            clock=self._clock,
+            jitter=self._jitter,
+            noticed=self._noticed,
+        )
 
-        Raises:
-            StoreError: Trying again cannot help, or patience is at an end.
-            Cancelled: Somebody asked to stop while waiting.
-        """
-        ceiling = self._patience.first
-        deadline: float | None = None
-        while True:
-            try:
-                return attempt()
-            except StoreError as error:
-                if error.retry is not Retry.LATER:
-                    raise
-                now = self._clock()
-                deadline = now + self._patience.budget if deadline is None else deadline
-                pause = self._jitter(0.0, ceiling)
-                if isinstance(error, RateLimited) and error.retry_after is not None:
-                    pause += error.retry_after  # never earlier than asked, and not all at the same moment
-                if now + pause > deadline:
-                    raise
-                self._noticed(error, pause)
-            if self._wait(pause):
-                raise Cancelled
-            ceiling = min(ceiling * 2, self._patience.longest)
+
+def persist(
+    attempt: Callable[[], _T],
+    patience: Patience,
+    *,
+    wait: Callable[[float], bool] = _sleep,
+    clock: Callable[[], float] = time.monotonic,
+    jitter: Callable[[float, float], float] = random.uniform,
+    noticed: Callable[[StoreError, float], object] = lambda _error, _seconds: None,
+) -> _T:
+    """Return what *attempt* returns, however often it takes; the arguments are those of `RetryingStore`.
+
+    Raises:
+        StoreError: Trying again cannot help, or patience is at an end.
+        Cancelled: Somebody asked to stop while waiting.
+    """
+    ceiling = patience.first
+    deadline: float | None = None
+    while True:
+        try:
+            return attempt()
+        except StoreError as error:
+            if error.retry is not Retry.LATER:
+                raise
+            now = clock()
+            deadline = now + patience.budget if deadline is None else deadline
+            pause = jitter(0.0, ceiling)
+            if isinstance(error, RateLimited) and error.retry_after is not None:
+                pause += error.retry_after  # never earlier than asked, and not all at the same moment
+            if now + pause > deadline:
+                raise
+            noticed(error, pause)
+        if wait(pause):
+            raise Cancelled
+        ceiling = min(ceiling * 2, patience.longest)

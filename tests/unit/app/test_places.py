@@ -3,13 +3,19 @@
 import json
 import os
 import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from traybackup.api.errors import PlaceMissing, PlaceSwapped, PlaceUnusable, ProviderUnknown, StoreError
 from traybackup.app import places
-from traybackup.app.places import make_folder, open_store, parse
+from traybackup.app.config import Config, Destination
+from traybackup.app.context import Context
+from traybackup.app.opening import Access, opened
+from traybackup.app.places import ProviderPlace, make_folder, open_folder, parse
+from traybackup.app.vault import NoVault
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="paths and rights are POSIX")
 
@@ -51,13 +57,62 @@ def test_a_broken_name_tag_makes_no_backup_drive(tmp_path: Path) -> None:
     assert parse(str(tmp_path / "RED")).marker is None
 
 
-@pytest.mark.parametrize("text", ["gdrive:TrayBackup", "sftp:user@host:/x", "my-cloud:"])
-def test_an_unknown_provider_is_named(text: str) -> None:
-    """provider:location is refused with the provider's name while none of that name is installed."""
-    with pytest.raises(ProviderUnknown) as caught:
-        parse(text)
-    assert caught.value.provider == text.partition(":")[0]
-    assert caught.value.place == text
+@pytest.mark.parametrize(
+    ("text", "provider", "location"),
+    [
+        ("gdrive:TrayBackup", "gdrive", "TrayBackup"),
+        ("sftp:user@host:/x", "sftp", "user@host:/x"),
+        ("my-cloud:", "my-cloud", ""),
+    ],
+)
+def test_a_provider_and_a_location(text: str, provider: str, location: str) -> None:
+    """provider:location is understood without loading anything; only the first colon counts."""
+    found = parse(text)
+    assert isinstance(found, ProviderPlace)
+    assert (found.text, found.provider, found.location, found.destination) == (text, provider, location, "")
+    assert found.kind == provider
+
+
+def test_a_provider_that_is_not_installed_is_named(make_context: Callable[..., Context]) -> None:
+    """Opening such a place tells which provider is missing, and for which place."""
+    context = make_context(lambda: datetime.now(UTC), NoVault("off"))
+    with pytest.raises(ProviderUnknown) as caught, opened(context, Access("gdrive:TrayBackup")):
+        pass
+    assert (caught.value.provider, caught.value.place) == ("gdrive", "gdrive:TrayBackup")
+
+
+CONFIGURED = Config(
+    {
+        "cloud": Destination("cloud", "gdrive", {"folder": "Till"}),
+        "red": Destination("red", "folder", {"path": "/media/anna/RED"}),
+        "bad": Destination("bad", "folder"),
+    },
+    {"gdrive": {"client_id": "mine", "folder": "Other"}},
+)
+
+
+def test_a_destinations_name_is_a_place() -> None:
+    """Its own settings come before those for all places of the provider, which also hold for places without a name."""
+    cloud = parse("cloud", CONFIGURED)
+    assert isinstance(cloud, ProviderPlace)
+    assert cloud.settings == {"client_id": "mine", "folder": "Till"}
+    assert (cloud.own, cloud.destination) == ({"folder": "Till"}, "cloud")
+    plain = parse("gdrive:Till", CONFIGURED)
+    assert isinstance(plain, ProviderPlace)
+    assert (plain.settings, plain.own) == ({"client_id": "mine", "folder": "Other"}, {})
+    red = parse("red", CONFIGURED)
+    assert (red.text, red.folder) == ("red", Path("/media/anna/RED"))
+    with pytest.raises(PlaceUnusable):
+        parse("bad", CONFIGURED)
+
+
+def test_a_name_comes_before_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that is called like a destination is meant only when it is written as a path."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cloud").mkdir()
+    assert isinstance(parse("cloud", CONFIGURED), ProviderPlace)
+    assert parse("./cloud", CONFIGURED).folder == tmp_path / "cloud"
+    assert parse("cloud").folder == tmp_path / "cloud"
 
 
 @posix
@@ -88,7 +143,7 @@ def test_a_file_is_no_place(tmp_path: Path) -> None:
 def test_a_name_too_long_is_told(tmp_path: Path) -> None:
     """What the system refuses to look at is an error of the place, not a traceback."""
     with pytest.raises(StoreError):
-        open_store(parse(str(tmp_path / ("x" * 300))))
+        open_folder(parse(str(tmp_path / ("x" * 300))))
 
 
 def test_only_the_last_folder_is_made(tmp_path: Path) -> None:
@@ -125,7 +180,7 @@ def test_another_drive_at_the_same_path_is_refused(tmp_path: Path) -> None:
     """The drive's id is compared again when the place is opened."""
     place = parse(str(drive(tmp_path / "RED")))
     make_folder(place)
-    open_store(place).close()
+    open_folder(place).close()
     (tmp_path / "RED" / "TrayBackup" / "drive.json").write_text('{"id": "d-2"}')
     with pytest.raises(PlaceSwapped):
-        open_store(place)
+        open_folder(place)

@@ -148,7 +148,7 @@ def test_a_time_of_the_past_can_be_given(shell: Any) -> None:
     [
         (["backup", "{tmp}/nowhere", "--to", "{tmp}/place"], 1, "is not there; no backup was made"),
         (["backup", "{tmp}/till", "--to", "{tmp}/a/b"], 10, "{tmp}/a/b is not there"),
-        (["backup", "{tmp}/till", "--to", "gdrive:TrayBackup"], 1, "No provider called “gdrive”"),
+        (["backup", "{tmp}/till", "--to", "nosuch:TrayBackup"], 1, "No provider called “nosuch”"),
         (["backup", "{tmp}/till", "--to", "{tmp}/till/settings.ini"], 1, "is not a folder"),
         (["backup", "{tmp}/place", "--to", "{tmp}/place"], 1, "belongs to the backups"),
         (["snapshots", "--from", "{tmp}/till"], 10, "There are no backups in {tmp}/till"),
