@@ -221,11 +221,18 @@ def test_waiting_ends_when_somebody_stops_us(repo: Repository, living: Identity)
     assert len(present(repo)) == 1
 
 
-def test_who_comes_at_the_same_moment_backs_off(repo: Repository, clock: Clock, living: Identity) -> None:
-    """A lock written between our look and ours being there is seen at the second look, and we give way."""
-    clock.events.append((0, lambda: leave(repo, living)))
-    with pytest.raises(RepositoryLocked), hold(repo, clock):
-        pass
+@pytest.mark.parametrize(("ours", "theirs"), [(True, False), (False, True), (True, True), (False, False)])
+def test_who_comes_at_the_same_moment_backs_off(
+    repo: Repository, clock: Clock, living: Identity, *, ours: bool, theirs: bool
+) -> None:
+    """A lock written between our look and ours being there is seen at the second look, and we give way if we must."""
+    clock.events.append((0, lambda: leave(repo, living, exclusive=theirs)))
+    if ours or theirs:
+        with pytest.raises(RepositoryLocked), hold(repo, clock, exclusive=ours):
+            pass
+    else:
+        with hold(repo, clock, exclusive=ours):
+            assert len(present(repo)) == 2
     assert [lock.holder.pid for lock in read_all(repo)] == [living.pid]
 
 
