@@ -88,7 +88,7 @@ def open_place(context: Context, place: ProviderPlace, *, use: Use, cancel: Canc
     if use is Use.CHECK:
         return store
     name = hashlib.sha256(place.identity.encode("utf-8", "surrogateescape")).hexdigest()[:32]
-    return CachingStore(store, context.paths.cache / "places" / name, whole_packs=use is Use.BACKUP)
+    return CachingStore(store, context.paths.cache / "places" / name, backup=use is Use.BACKUP)
 
 
 def wrapped(context: Context, remote: Remote, *, use: Use, cancel: Cancel, progress: Progress) -> Store:

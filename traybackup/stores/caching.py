@@ -6,7 +6,9 @@ listings always come from the place: what is not listed any more is dropped here
 says nothing of its content: its copy counts only if the service's own hash of what it has says so.
 
 A backup reads of the packs only those that hold folders, many small ranges of few packs. So it fetches those whole,
-once; small packs that it writes itself stay here, because the next run will want those of them that hold folders.
+once; small packs that it writes itself stay here, because the next run will want those of them that hold folders. It
+lists the packs, which most places cannot do faster than listing everything; so one listing, made when its lock is
+written and its rivals are looked for, answers what it asks next.
 
 Everything here is as it lies at the place: sealed. Losing it costs time, and nothing else.
 """
@@ -33,6 +35,10 @@ _LISTED = ("keys/", "index/", "snapshots/")
 _SAME_MOMENT = 10.0
 """Seconds for which a listing of the keys answers again: opening asks for them twice."""
 
+_ASKED_NEXT = ("index/", "data/", "snapshots/")
+_UNDER_LOCK = 600.0
+"""Seconds for which a listing made under our lock tells what is there: nobody removes anything meanwhile."""
+
 _SMALL_PACK = 4 << 20
 _ROOM = 512 << 20
 _UNUSED = 90 * 86_400.0
@@ -42,7 +48,7 @@ class CachingStore(Around):
     """*inner*, with copies in *folder*, which belongs to this place alone.
 
     Args:
-        whole_packs: Whoever asks for a part of a pack will ask for more of it.
+        backup: It is used as a backup does: see above.
         room: Bytes that packs may take here.
         elapsed: Seconds that never go back.
     """
@@ -52,17 +58,20 @@ class CachingStore(Around):
         inner: Store,
         folder: Path,
         *,
-        whole_packs: bool = False,
+        backup: bool = False,
         room: int = _ROOM,
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(inner)
-        self._folder, self._whole_packs, self._room, self._elapsed = folder, whole_packs, room, elapsed
+        self._folder, self._backup, self._room, self._elapsed = folder, backup, room, elapsed
         self._fetching = threading.Lock()
         self._sound: set[str] = set()
         self._own_locks: dict[str, bytes] = {}
         self._config: Entry | None = None
         self._keys: tuple[float, list[Entry]] | None = None
+        self._listing: list[Entry] = []
+        self._listed_at = 0.0
+        self._unserved: set[str] = set()
 
     def put(self, name: str, payload: Payload, *, overwrite: bool = False) -> Entry:
         if name.startswith(_KEYS):
@@ -70,7 +79,7 @@ class CachingStore(Around):
         entry = self.inner.put(name, payload, overwrite=overwrite)
         if name.startswith(_LOCKS):
             self._own_locks[name] = _content(payload)
-        elif _HASH.fullmatch(name) and (not name.startswith(_PACKS) or payload.size <= _SMALL_PACK):
+        elif _is_worth_keeping(name, payload.size):
             self._keep(name, _content(payload))
         return entry
 
@@ -85,7 +94,7 @@ class CachingStore(Around):
         kept = self._kept(name, offset, length)
         if kept is not None:
             return kept
-        if name.startswith(_PACKS) and not self._whole_packs:
+        if name.startswith(_PACKS) and not self._backup:
             return self.inner.get(name, offset, length)
         with self._fetching:
             kept = self._kept(name, offset, length)  # another thread was faster
@@ -107,12 +116,23 @@ class CachingStore(Around):
         if prefix == _KEYS and self._keys is not None and now - self._keys[0] < _SAME_MOMENT:
             yield from self._keys[1]
             return
-        found = list(self.inner.entries(prefix))
+        found = self._listed(prefix, now)
         if prefix == _KEYS:
             self._keys = (now, found)
         if prefix in _LISTED:
             self._drop_all_but({entry.name for entry in found}, prefix)
         yield from found
+
+    def _listed(self, prefix: str, now: float) -> list[Entry]:
+        """List *prefix*: in a backup, once, from the listing that was made under its lock."""
+        if prefix in self._unserved and now - self._listed_at < _UNDER_LOCK:
+            self._unserved.discard(prefix)
+            return [entry for entry in self._listing if entry.name.startswith(prefix)]
+        if not (self._backup and prefix == _LOCKS and self._own_locks):
+            return list(self.inner.entries(prefix))
+        self._listing, self._listed_at = list(self.inner.entries()), now
+        self._unserved = set(_ASKED_NEXT)
+        return [entry for entry in self._listing if entry.name.startswith(prefix)]
 
     def delete(self, name: str) -> None:
         if name.startswith(_KEYS):
@@ -233,6 +253,12 @@ class CachingStore(Around):
                 break
             path.unlink(missing_ok=True)
             total -= size
+
+
+def _is_worth_keeping(name: str, size: int) -> bool:
+    if name.startswith(_PACKS) and size > _SMALL_PACK:
+        return False
+    return name == _CONFIG or bool(_HASH.fullmatch(name))
 
 
 def _content(payload: Payload) -> bytes:

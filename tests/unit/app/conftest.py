@@ -2,17 +2,20 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.clouds import Cloud
 from traybackup.api.progress import Cancel, Progress
 from traybackup.app import context as contexts
 from traybackup.app.backup import Backup, BackupRequest, back_up
 from traybackup.app.context import Context
 from traybackup.app.opening import Access, NewRepository
+from traybackup.app.plugins import PluginHost
+from traybackup.app.scopes import Scope, ScopedVault
 from traybackup.app.vault import Secret, Vault
 from traybackup.engine import keys, locks
 from traybackup.engine.crypto import KdfParameters
@@ -102,3 +105,17 @@ def shop(tmp_path: Path, make_context: Callable[..., Context]) -> Shop:
     place.mkdir()
     clock, vault = Clock(), DictVault()
     return Shop(make_context(clock, vault, TRAYBACKUP_PASSWORD=PASSWORD), clock, vault, source, place)
+
+
+@pytest.fixture
+def cloud() -> Cloud:
+    """Return a service to which somebody has signed in already."""
+    return Cloud()
+
+
+@pytest.fixture
+def cloud_shop(shop: Shop, cloud: Cloud) -> Shop:
+    """Return the shop with a folder in a cloud as its place; its owner has signed in."""
+    context = replace(shop.context, plugins=PluginHost(builtin=[cloud]))
+    ScopedVault(context.vault, Scope("provider", "cloud"), context.redact).set("token", "token-of-anna")
+    return replace(shop, context=context, place=Path("cloud:TrayBackup"))

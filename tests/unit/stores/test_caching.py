@@ -136,7 +136,7 @@ def test_packs_are_fetched_whole_by_a_backup_only(
     for number in range(3):
         assert looking.get(name, number * 100, 50) == data[number * 100 :][:50]
     assert counted.counts.calls["get"] == 3
-    backing_up = open_cache(whole_packs=True)
+    backing_up = open_cache(backup=True)
     with ThreadPoolExecutor(4) as pool:
         parts = list(pool.map(lambda number: backing_up.get(name, number * 100, 50), range(500)))
     assert parts == [data[number * 100 :][:50] for number in range(500)]
@@ -155,7 +155,7 @@ def test_small_packs_that_were_written_here_stay(
     small, large = os.urandom(10_000), os.urandom(5 << 20)
     cache.put(named("data/aa", small), BytesPayload(small), overwrite=True)
     cache.put(named("data/aa", large), BytesPayload(large), overwrite=True)
-    again = open_cache(whole_packs=True)
+    again = open_cache(backup=True)
     assert again.get(named("data/aa", small), 5, 5) == small[5:10]
     assert counted.counts.calls == {"put": 2}
     again.get(named("data/aa", large), 5, 5)
@@ -240,6 +240,24 @@ def test_keys_are_listed_once_while_opening(
     assert len(list(cache.entries("keys/"))) == 2
 
 
+def test_one_listing_under_the_lock_answers_a_backup(
+    place: MemoryPlace, counted: CountingStore, open_cache: Callable[..., CachingStore]
+) -> None:
+    """Looking for rivals lists everything, which then answers for index, packs and snapshots, once each."""
+    cache = open_cache(backup=True)
+    names = {prefix: add(place, prefix, prefix.encode()) for prefix in ("index", "data/aa", "snapshots", "locks")}
+    assert [entry.name for entry in cache.entries("locks/")] == [names["locks"]]
+    cache.put(named("locks", b"ours"), BytesPayload(b"ours"))
+    assert len(list(cache.entries("locks/"))) == 2
+    assert counted.counts.calls["entries"] == 2
+    for prefix in ("index", "data", "snapshots"):
+        assert [entry.name for entry in cache.entries(f"{prefix}/")] == [names.get(prefix, names["data/aa"])]
+    assert counted.counts.calls["entries"] == 2
+    later = add(place, "index", b"later")
+    assert later in {entry.name for entry in cache.entries("index/")}
+    assert counted.counts.calls["entries"] == 3
+
+
 def test_own_locks_need_not_be_read(counted: CountingStore, open_cache: Callable[..., CachingStore]) -> None:
     """Looking for rivals lists the locks, ours among them; its content is known. Others' are read every time."""
     cache = open_cache()
@@ -275,7 +293,7 @@ def test_a_folder_that_cannot_be_written_costs_only_time(
 ) -> None:
     """Without room or rights for copies everything works as without a cache."""
     (tmp_path / "file").write_text("in the way")
-    cache = CachingStore(counted, tmp_path / "file" / "cache", whole_packs=True)
+    cache = CachingStore(counted, tmp_path / "file" / "cache", backup=True)
     ours, theirs = named("index", b"ours"), add(place, "data/aa", b"theirs")
     cache.put(ours, BytesPayload(b"ours"))
     place.objects["config"] = b"c"
