@@ -335,6 +335,14 @@ def test_removing_needs_exactly_one_match(store: MemoryStore, wanted: str) -> No
     assert keys.key_ids(store) == ids
 
 
+def test_nothing_stands_for_no_key(store: MemoryStore) -> None:
+    """An empty text is no beginning, not even of the only key."""
+    key_id = add(store, "one")
+    with pytest.raises(NoSuchKey):
+        keys.remove_key(store, "", in_use="")
+    assert keys.key_ids(store) == [key_id]
+
+
 def test_an_ambiguous_beginning_removes_nothing(store: MemoryStore) -> None:
     """Of two keys that begin alike neither is guessed at."""
     for start in ("ab", "ac"):
