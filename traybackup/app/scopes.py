@@ -57,15 +57,29 @@ class ScopedVault(provider.Vault):
         return self._get(_checked(key))
 
     def set(self, key: str, value: str) -> None:
-        if len(value) > MAX_SECRET:
-            raise VaultUnavailable(why="too-long")
-        self._set(_checked(key), value)
+        self.check(key, value)
+        self._set(key, value)
         known = self._listed()
         if key not in known.keys:
             self._list(replace(known, keys=(*known.keys, key)))
 
     def delete(self, key: str) -> None:
         self._delete(_checked(key))
+
+    def check(self, key: str, value: str) -> None:
+        """See whether a secret could be kept, and take it out of every text from now on.
+
+        Raises:
+            VaultUnavailable: It is too long for a keyring.
+        """
+        self._redact.know(value)
+        if len(value) > MAX_SECRET or not _checked(key):
+            raise VaultUnavailable(why="too-long")
+
+    def is_empty(self) -> bool:
+        """Say whether nothing is kept here."""
+        known = self._listed()
+        return not known.keys and known.account is None
 
     @property
     def signed_in(self) -> SignedIn | None:
