@@ -8,6 +8,7 @@ CI=true such a skip is a failure, so that a build server cannot lose tests witho
 import ipaddress
 import os
 import shutil
+import signal
 import socket
 import sys
 import time
@@ -20,6 +21,9 @@ import pytest
 MISSING = "missing:"
 FOREIGN = ("TRAYBACKUP_", "RESTIC_", "BORG_", "XDG_", "LC_", "GIT_", "PIP_")
 FOREIGN_TOO = {"LANG", "LANGUAGE", "DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "WAYLAND_DISPLAY", "PYTHONPATH", "COLUMNS"}
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a background job: tests send it, and mean it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 hypothesis.settings.register_profile("here", deadline=None, print_blob=True)
 hypothesis.settings.register_profile("ci", parent=hypothesis.settings.get_profile("here"), derandomize=True)
