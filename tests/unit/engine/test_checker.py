@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from traybackup.api.errors import Cancelled, PlaceGone, StoreFailed
+from traybackup.api.errors import Cancelled, NotFound, PlaceGone, StoreFailed
 from traybackup.api.progress import Cancel, Progress
 from traybackup.api.store import BytesPayload, Entry
+from traybackup.engine import damage as damage_module
 from traybackup.engine import reach, scrub, snapshots
 from traybackup.engine.checker import CheckResult, Problem, check
 from traybackup.engine.codec import BlobKind, FileKind, object_name
@@ -458,6 +459,66 @@ def test_a_tree_that_unfolds_without_end_is_told_in_bounded_time(till: Repositor
     assert problem.more
     assert len(problem.damage) == MOST_PATHS
     assert problem.blobs == 1
+
+
+@pytest.mark.parametrize("limit", [2, 3])
+def test_paths_beyond_the_limit_are_not_named_but_told(
+    till: Repository, save_by_hand: SaveByHand, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    """Where a fault touches more paths than are named, in one snapshot or in several, it says so."""
+    name, _ = pack_of(till, BlobKind.DATA, text(3))
+    save_by_hand(till, {b"elsewhere": {b"1.txt": text(11)}}, NOW)
+    monkeypatch.setattr(damage_module, "MOST_PATHS", limit)
+    del objects(till)[name]
+    (problem,) = whole(till).problems
+    assert problem.more
+    assert len(problem.damage) == limit
+
+
+@pytest.mark.parametrize(("left", "why"), [(None, "missing"), (b"short", "wrong-size")])
+def test_a_pack_that_changes_while_it_is_checked(till: Repository, left: bytes | None, why: str) -> None:
+    """A pack that vanishes, or shrinks, between the listing and the reading is missing, or wrong."""
+    hidden, _ = pack_of(till, BlobKind.DATA, text(3))
+
+    class Changing(FaultyStore):
+        def read_back(self, name: str, consume: Callable[[bytes], object]) -> None:
+            consume(self.get(name))
+
+        def get(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
+            if name == hidden and (left is None or length is not None):
+                raise NotFound(name=name)
+            return left if name == hidden and left else self.inner.get(name, offset, length)
+
+    (problem,) = whole(Repository.open(Changing(till.store), PASSWORD)).problems
+    assert (problem.kind, problem.why, problem.blobs) == ("pack", why, 6)
+
+
+def test_a_tree_is_had_from_its_sound_copy(till: Repository) -> None:
+    """A damaged tree of which another pack holds a sound copy loses nothing."""
+    till.load_index()
+    root = snapshots.load_all(till)[0].tree
+    location = till.index.locate(BlobKind.TREE, root)
+    assert location is not None
+    number, offset, length, plain_length = location
+    name = object_name(FileKind.PACK, till.index.pack_id(number).hex())
+    blob = PackedBlob(BlobKind.TREE, root, offset, length, plain_length)
+    known = set(objects(till))
+    with till.writing() as saver:
+        saver.copy(blob, objects(till)[name][offset : offset + length])
+    (second,) = (one for one in set(objects(till)) - known if one.startswith("data/"))
+    for spoiled, at in ((name, offset), (second, 0)):
+        before = objects(till)[spoiled]
+        objects(till)[spoiled] = flip(before, at + 20)
+        (problem,) = whole(till).problems
+        assert (problem.kind, problem.id, problem.damage) == ("pack", spoiled[-64:], ())
+        objects(till)[spoiled] = before
+
+
+def test_what_is_familiar_is_forgotten_in_time(till: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The memory of blobs marked a moment ago is bounded, and the figures are the same."""
+    before = whole(till)
+    monkeypatch.setattr(reach, "_FAMILIAR", 1)
+    assert whole(till) == before
 
 
 def test_large_packs_go_through_in_pieces(till: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
