@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 import requests
 from drive_owner import Owner
+from drive_payloads import some
 from drive_server import Fault, World
-from payloads import some
 from traybackup_gdrive import answers
 from traybackup_gdrive.answers import Answer
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import requests
 from drive_owner import Owner
+from drive_payloads import named, some
 from drive_server import DriveServer
 from drive_server.tls import NAMES, certificate
-from payloads import named, some
 from traybackup_gdrive.provider import GoogleDrive
 
 from traybackup.api import BytesPayload, ClockWrong, NotTheService, Offline

@@ -1,7 +1,14 @@
 """The stand-in refuses what Google refuses: a client that passes here has not been treated kindly."""
 
+import html
 import json
+import re
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import requests
@@ -9,6 +16,8 @@ from drive_owner import Owner
 from drive_server import World, masks, query
 from drive_server.messages import Refused
 from drive_server.world import FOLDER, TOP, Stored
+
+from traybackup.api import SignInRequest
 
 Ask = Callable[..., requests.Response]
 UNIT = 256 << 10
@@ -194,6 +203,66 @@ def test_deleting_a_folder_deletes_what_is_in_it(ask: Ask, world: World) -> None
     assert reason(ask("GET", f"/drive/v3/files/{folder}?alt=media")) == (403, "fileNotDownloadable")
     ask("DELETE", f"/drive/v3/files/{folder}")
     assert world.accounts[0].files == {}
+
+
+def authorize(owner: Owner, **changes: str) -> requests.Response:
+    address = owner.provider.sign_in_url(owner.settings, SignInRequest("http://127.0.0.1:1/", "s", "c" * 43))
+    parts = urlsplit(address)
+    asked = {name: values[0] for name, values in parse_qs(parts.query).items()} | changes
+    url = f"{parts.scheme}://{parts.netloc}{parts.path}?{urlencode(asked)}"
+    return requests.get(url, timeout=10, allow_redirects=False)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"client_id": "nobody"},
+        {"redirect_uri": "https://evil.example/"},
+        {"redirect_uri": "http://127.0.0.1:1/?x=1"},
+        {"response_type": "token"},
+        {"scope": "https://www.googleapis.com/auth/drive.readonly"},
+        {"scope": ""},
+        {"code_challenge_method": "plain"},
+        {"code_challenge": "short"},
+        {"unknown": "1"},
+    ],
+)
+def test_page_that_asks_the_owner_refuses_a_wrong_question(stranger: Owner, wrong: dict[str, str]) -> None:
+    """A wrong client, way back, scope or challenge ends on the page, and nothing goes back."""
+    response = authorize(stranger, **wrong)
+    assert response.status_code == 400
+    assert "Location" not in response.headers
+
+
+def test_owner_may_choose_on_the_page(stranger: Owner) -> None:
+    """By hand, each account and each answer is a link, and following one leads back with its answer."""
+    stranger.server.world.policy = "ask"
+    page = authorize(stranger).text
+    links = [html.unescape(link) for link in re.findall(r'href="([^"]+)"', page)]
+    assert len(links) == 6
+    backs = [
+        requests.get(stranger.server.url + link, timeout=10, allow_redirects=False).headers["Location"]
+        for link in links
+    ]
+    assert sum("code=" in back for back in backs) == 4
+    assert sum("error=access_denied" in back for back in backs) == 2
+
+
+def test_server_can_be_started_by_hand(stranger: Owner) -> None:
+    """It says how to reach it, serves, and ends when it is interrupted."""
+    folder = Path(__file__).parent
+    with subprocess.Popen(
+        [sys.executable, "-m", "drive_server", "--port", "0", "--policy", "accept"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        said = dict(process.stdout.readline().strip().split("=", 1) for _ in range(3))
+        stranger.settings |= said
+        stranger.sign_in()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 0
 
 
 FILE = Stored("id", "It's \\ a Name", "text/plain", "parent", "client", 0)

@@ -1,38 +1,29 @@
 """Signing in and out: what is asked, what is kept, and every way in which it can go wrong."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from drive_owner import CHALLENGE, Owner, visit
-from drive_server import Fault, World
+from drive_server import World, oauth
 from drive_server.world import SCOPE, Client
 from traybackup_gdrive.provider import GoogleDrive
 
 from traybackup.api import (
     MAX_SECRET,
-    AccessDenied,
     Account,
-    BytesPayload,
-    FilesInvisible,
     NotTheService,
-    Offline,
-    RateLimited,
     ScopeMissing,
     SettingInvalid,
     SignInExpired,
     SignInNeeded,
     SignInRequest,
-    SignInShortLived,
     StoreError,
     StoreFailed,
     WrongAccount,
 )
 from traybackup.testing import MemoryVault
 
-DAY = 86_400
 REQUEST = SignInRequest("http://127.0.0.1:50001/", "a-state", CHALLENGE)
 
 
@@ -103,8 +94,6 @@ def test_scope_that_only_the_browser_told_is_believed(stranger: Owner, monkeypat
     real = stranger.server.world.refresh_tokens
     assert real == {}
     answer = stranger.answer()
-    from drive_server import oauth  # noqa: PLC0415 - only to be patched
-
     tokens = oauth._tokens
 
     def silent(*args: object) -> object:
@@ -170,112 +159,6 @@ def test_code_is_good_once(stranger: Owner) -> None:
         stranger.provider.sign_in(stranger.settings, answer, MemoryVault())
 
 
-@pytest.mark.parametrize(
-    ("do", "error"),
-    [
-        ("503", Offline),
-        ("html-502", Offline),
-        ("429", RateLimited),
-        ("reset", Offline),
-        ("lost", Offline),
-        ("portal", NotTheService),
-        ("redirect", NotTheService),
-        ("junk", NotTheService),
-        ("html-404", NotTheService),
-    ],
-)
-@pytest.mark.parametrize("when", ["sign-in", "open", "later", "sign-out"])
-def test_service_that_fails_does_not_end_the_sign_in(
-    owner: Owner, world: World, when: str, do: str, error: type[StoreError]
-) -> None:
-    """Only the service's own word ends a sign-in; whatever else happens is told as such, and it still works after."""
-    store, answer = owner.open(), owner.answer()
-    calls: dict[str, Callable[[], object]] = {
-        "sign-in": lambda: owner.provider.sign_in(owner.settings, answer, owner.vault),
-        "open": owner.open,
-        "later": store.space,
-        "sign-out": lambda: owner.provider.sign_out(owner.settings, owner.vault),
-    }
-    world.access_tokens.clear()
-    world.faults.append(Fault("revoke" if when == "sign-out" else "token", do, times=-1))
-    with pytest.raises(StoreError) as told:
-        calls[when]()
-    assert type(told.value) is error
-    world.faults.clear()
-    if (when, do) != ("sign-out", "lost"):
-        owner.open().space()
-
-
-def test_revoked_sign_in_has_expired(owner: Owner, world: World) -> None:
-    """Whoever removes the program's access in his account must sign in again, now and in the middle of a run."""
-    store = owner.open()
-    world.revoke_all()
-    with pytest.raises(SignInExpired) as told:
-        store.space()
-    assert type(told.value) is SignInExpired
-    with pytest.raises(SignInExpired):
-        owner.open()
-    owner.sign_in()
-    owner.open().space()
-
-
-@pytest.mark.parametrize(
-    ("days", "error"), [(6.9, None), (7.1, SignInShortLived), (9.5, SignInShortLived), (12, SignInExpired)]
-)
-def test_sign_in_of_an_app_in_testing(owner: Owner, world: World, days: float, error: type[StoreError] | None) -> None:
-    """A client that is not published loses its sign-ins after seven days, and the owner is told that."""
-    own = world.clients["own.apps.googleusercontent.com"]
-    owner.settings |= {"client_id": own.id, "client_secret": own.secret}
-    owner.vault = MemoryVault()
-    owner.sign_in()
-    world.advance(days * DAY)
-    owner.server.world.skew = days * DAY
-    if error is None:
-        owner.open().space()
-        return
-    with pytest.raises(SignInExpired) as told:
-        owner.open()
-    assert type(told.value) is error
-    assert told.value.params.get("days") == (int(days) if error is SignInShortLived else None)
-
-
-def test_week_begins_anew_with_every_sign_in(owner: Owner, world: World) -> None:
-    """What counts is the last sign-in."""
-    world.advance(5 * DAY)
-    world.skew = 5 * DAY
-    owner.sign_in()
-    world.advance(3 * DAY)
-    world.skew += 3 * DAY
-    world.revoke_all()
-    with pytest.raises(SignInExpired) as told:
-        owner.open()
-    assert type(told.value) is SignInExpired
-
-
-def test_sign_in_with_another_client_is_needed_anew(owner: Owner, world: World) -> None:
-    """A sign-in belongs to the client it was made with."""
-    own = world.clients["own.apps.googleusercontent.com"]
-    owner.settings |= {"client_id": own.id, "client_secret": own.secret}
-    calls = len(world.oauth_calls)
-    with pytest.raises(SignInNeeded):
-        owner.open()
-    assert len(world.oauth_calls) == calls
-
-
-def test_other_client_sees_nothing_of_what_is_there(owner: Owner, world: World) -> None:
-    """Changing the client orphans the backups, and that is told instead of beginning a second place."""
-    with owner.open() as store:
-        store.put("config", BytesPayload(b"x"))
-    own = world.clients["own.apps.googleusercontent.com"]
-    owner.settings |= {"client_id": own.id, "client_secret": own.secret}
-    owner.sign_in()
-    with pytest.raises(FilesInvisible):
-        owner.open().stat("config")
-    with pytest.raises(FilesInvisible):
-        owner.open().put("config", BytesPayload(b"y"))
-    assert list(world.tree()) == ["TrayBackup/config"]
-
-
 @pytest.mark.parametrize("client", ["unknown", "wrong-secret", "drive-off"])
 def test_own_client_that_is_not_right(stranger: Owner, world: World, client: str) -> None:
     """A mistake in the owner's own client is a setting to correct."""
@@ -298,31 +181,8 @@ def test_own_client_that_is_not_right(stranger: Owner, world: World, client: str
     assert told.value.field == "client_id"
 
 
-@pytest.mark.parametrize(
-    ("error", "told"),
-    [
-        ("org_internal", AccessDenied),
-        ("admin_policy_enforced", AccessDenied),
-        ("deleted_client", SettingInvalid),
-        ("something_new", StoreFailed),
-    ],
-)
-def test_other_refusals_of_a_token(
-    owner: Owner, error: str, told: type[StoreError], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What else Google may say to a refresh has a meaning, too, and is not "sign in again"."""
-    from drive_server import oauth  # noqa: PLC0415 - only to be patched
-
-    monkeypatch.setattr(oauth, "_refresh", lambda *_: oauth._error(error, "…"))
-    with pytest.raises(StoreError) as found:
-        owner.open()
-    assert type(found.value) is told
-
-
 def test_account_without_an_answer_about_who_it_is(stranger: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
     """A token that says nothing about the account, or nonsense, signs nobody in by mistake."""
-    from drive_server import oauth  # noqa: PLC0415 - only to be patched
-
     monkeypatch.setattr(oauth, "_part", lambda _: "nonsense")
     with pytest.raises(NotTheService):
         stranger.sign_in()
@@ -331,8 +191,6 @@ def test_account_without_an_answer_about_who_it_is(stranger: Owner, monkeypatch:
 
 def test_answer_without_a_refresh_token_is_no_sign_in(stranger: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a refresh token the sign-in would be over within the hour."""
-    from drive_server import oauth  # noqa: PLC0415 - only to be patched
-
     tokens = oauth._tokens
     monkeypatch.setattr(oauth, "_tokens", lambda world, grant, _: tokens(world, grant, {}))
     with pytest.raises(SignInNeeded):
@@ -342,8 +200,6 @@ def test_answer_without_a_refresh_token_is_no_sign_in(stranger: Owner, monkeypat
 
 def test_refresh_token_too_long_for_windows_is_refused(stranger: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
     """A token that a keyring cannot hold is an error at once, not a sign-in that is lost."""
-    from drive_server import oauth  # noqa: PLC0415 - only to be patched
-
     tokens = oauth._tokens
     monkeypatch.setattr(oauth, "_tokens", lambda world, grant, _: tokens(world, grant, {"refresh_token": "x" * 1281}))
     with pytest.raises(StoreFailed):
@@ -366,53 +222,6 @@ def test_signing_out_of_nothing_is_fine(stranger: Owner, world: World) -> None:
     """Where nobody is signed in nobody is called."""
     stranger.provider.sign_out(stranger.settings, stranger.vault)
     assert world.oauth_calls == []
-
-
-def test_four_threads_renew_once(owner: Owner, world: World) -> None:
-    """When the token ends under four threads, one renews it for all."""
-    store = owner.open()
-    for number in range(8):
-        store.put(f"data/00/{number}", BytesPayload(b"x"))
-    world.access_tokens.clear()
-    before = world.oauth_calls.count("token")
-    with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(lambda number: store.get(f"data/00/{number % 8}"), range(40))) == [b"x"] * 40
-    assert world.oauth_calls.count("token") == before + 1
-
-
-def test_token_is_renewed_before_it_ends(stranger: Owner, world: World) -> None:
-    """A token that is about to end is not taken on a journey."""
-    world.lifetime = 100
-    stranger.sign_in()
-    store = stranger.open()
-    store.put("config", BytesPayload(b"x"))
-    assert 401 not in [call.status for call in world.calls]
-    assert world.oauth_calls.count("token") > 3
-
-
-def test_token_that_is_refused_again_and_again(owner: Owner, world: World) -> None:
-    """A new token that is refused, too, ends the call after one more try."""
-    store = owner.open()
-    world.faults.append(Fault("about.get", "401", times=-1))
-    with pytest.raises(SignInExpired):
-        store.space()
-    assert world.count("about.get") == 2
-
-
-def test_vault_that_holds_nonsense_is_no_sign_in(owner: Owner) -> None:
-    """Facts that cannot be read are facts that are not known."""
-    for nonsense in ("", "{", "[]", "null", '{"since": "soon"}', '{"root": 5}'):
-        owner.vault.set("account", nonsense)
-        list(owner.open().entries())
-
-
-def test_secret_of_the_own_client_may_lie_in_the_vault(owner: Owner) -> None:
-    """A host that keeps secret settings in the vault is understood as well."""
-    secret = owner.settings.pop("client_secret")
-    with pytest.raises(SettingInvalid):
-        owner.open()
-    owner.vault.set("client_secret", secret)
-    owner.open().space()
 
 
 def test_provider_of_its_own_time_uses_the_computer_s(stranger: Owner) -> None:

@@ -164,10 +164,10 @@ class _Handler(BaseHTTPRequestHandler):
         drive, world = self._drive, self._drive.world
         if method in _OAUTH:
             body = b"".join(self._body())
+            if method == "authorize" and world.policy == "hang":
+                drive.closing.wait(60)
             with world.lock:
                 if method == "authorize":
-                    if world.policy == "hang":
-                        drive.closing.wait(60)
                     return oauth.authorize(world, request)
                 return (oauth.token if method == "token" else oauth.revoke)(world, request, body)
         if method == "files.upload":
