@@ -13,13 +13,14 @@ import secrets
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from operator import itemgetter
 
-from traybackup.api.errors import Cancelled, TargetUnusable
+from traybackup.api.errors import Cancelled, NotFound, StoreDamaged, StoreFailed, TargetUnusable
 from traybackup.api.progress import Cancel, Progress
 from traybackup.engine.batch import Batch, Failed, File, Job, Request, Restored
 from traybackup.engine.codec import BlobKind
 from traybackup.engine.filesystem import TEMPORARY, Folder, Identity
-from traybackup.engine.hand import Hand
+from traybackup.engine.hand import Common, Hand
 from traybackup.engine.placing import Overwrite
 from traybackup.engine.repository import Repository
 from traybackup.engine.workers import Workers
@@ -39,13 +40,11 @@ STOPPING = {
 }
 """Errors after which nothing more can be written there, with the keyword of `TargetUnusable`."""
 
+_where = itemgetter(0)
 
-class FileWriter:
-    """Writes batches of files below one target folder, one batch at a time.
 
-    Attributes:
-        damaged: Requests of the batch whose blob was not sound.
-    """
+class FileWriter(Common):
+    """Writes batches of files below one target folder, one batch at a time."""
 
     def __init__(
         self,
@@ -59,7 +58,8 @@ class FileWriter:
         progress: Progress,
         cancel: Cancel,
     ) -> None:
-        self.repo, self.root, self.policy, self.us, self.progress = repo, root, policy, us, progress
+        self._repo = repo
+        self.key, self.root, self.policy, self.us, self.progress = repo.key, root, policy, us, progress
         self.damaged: list[Request] = []
         self._place, self._restored, self._cancel = place, restored, cancel
         self._lock = threading.Lock()
@@ -77,7 +77,6 @@ class FileWriter:
     # What the walk calls ---------------------------------------------------------------------------------------------
 
     def temporary(self) -> bytes:
-        """Return a name nobody has used."""
         return b"%s%s-%x" % (TEMPORARY, self._token.encode(), next(self._numbers))
 
     def start(self, batch: Batch, unfinished: File | None = None) -> None:
@@ -105,8 +104,8 @@ class FileWriter:
         with contextlib.suppress(BaseException):  # the one that made us stop is on its way already
             self.wait()
 
-    def give_up(self, error: OSError) -> str:
-        """Return the reason why the target did not take an item.
+    def reason(self, error: OSError) -> str:
+        """Return why the target did not take an item, as a keyword.
 
         Raises:
             TargetUnusable: It takes nothing any more.
@@ -142,14 +141,35 @@ class FileWriter:
         except BaseException as error:
             workers.abandon(error)
             for file in batch.files:
-                self.discard(file, self._hand())
+                self._discard(file, self._hand())
             raise
 
     def _work(self, job: Job) -> None:
         self._cancel.check()
         if self._stopped:
             raise Cancelled
-        self._hand().work(job, self._requests[job.first : job.last])
+        pack_id = self._repo.index.pack_id(job.pack)
+        requests = self._requests[job.first : job.last]
+        try:
+            data = self._repo.read_pack(pack_id, job.start, job.end - job.start)
+        except NotFound:
+            self.damaged.extend(requests)
+        except (StoreDamaged, StoreFailed):
+            self._work_singly(pack_id, requests)
+        else:
+            self._hand().open(data, job.start, requests)
+
+    def _work_singly(self, pack_id: bytes, requests: list[Request]) -> None:
+        """Take from a damaged pack what can still be read."""
+        for where, group in itertools.groupby(requests, _where):
+            wanted = list(group)
+            offset = where & 0xFFFF_FFFF
+            try:
+                data = self._repo.read_pack(pack_id, offset, wanted[0][2])
+            except (NotFound, StoreDamaged, StoreFailed):
+                self.damaged.extend(wanted)
+            else:
+                self._hand().open(data, offset, wanted)
 
     def _hand(self) -> Hand:
         """Return this thread's own."""
@@ -167,13 +187,13 @@ class FileWriter:
         lost: list[Request] = []
         for blob_id, requests in missing.items():
             tried = {request[0] for request in requests}
-            for pack, offset, length, plain_length in self.repo.index.locations(BlobKind.DATA, blob_id):
+            for pack, offset, length, plain_length in self._repo.index.locations(BlobKind.DATA, blob_id):
                 where = pack << 32 | offset
                 if where in tried:
                     continue
                 self.damaged = []
                 moved = [(where, r[1], length, plain_length, r[4], r[5], r[6]) for r in requests]
-                self._hand().work_singly(self.repo.index.pack_id(pack), moved)
+                self._work_singly(self._repo.index.pack_id(pack), moved)
                 if not self.damaged:
                     break
             else:
@@ -184,17 +204,16 @@ class FileWriter:
         """Write the empty files, and make sure that none is forgotten."""
         hand = self._hand()
         for request in self.damaged:
-            self.fail(request[5], "damaged", hand)
+            self._lose(request[5], "damaged", hand)
         for file in batch.files:
             if not file.parts:
                 hand.write_whole(file, 0, memoryview(b""))
             elif file.left and not file.failed and file is not unfinished:
-                self.fail(file, "incomplete", hand)
+                self._lose(file, "incomplete", hand)
 
     # What the hands call ---------------------------------------------------------------------------------------------
 
     def create(self, file: File, hand: Hand) -> int:
-        """Return the temporary file of a growing file, which is made by whoever comes first."""
         with self._lock:
             if file.fd < 0:
                 temporary = self.temporary()
@@ -203,14 +222,12 @@ class FileWriter:
             return file.fd
 
     def count(self, parts: Counter[File]) -> list[File]:
-        """Count blobs that are written, and return the files that have all of theirs."""
         with self._lock:
             for file, count in parts.items():
                 file.left -= count
             return [file for file in parts if not file.left and not file.failed]
 
     def done(self, file: File, unset: list[str], aside: bytes) -> None:
-        """Note a file that is complete."""
         with self._lock:
             self._restored.files += 1
             self._restored.size += file.size
@@ -219,7 +236,10 @@ class FileWriter:
             self._restored.aside.append((file.path, aside))
         self.progress.item(file.path, "restored", file.size)
 
-    def fail(self, file: File, reason: str, hand: Hand) -> None:
+    def fail(self, file: File, error: OSError, hand: Hand) -> None:
+        self._lose(file, self.reason(error), hand)
+
+    def _lose(self, file: File, reason: str, hand: Hand) -> None:
         """Note a file that cannot be brought back."""
         with self._lock:
             first, file.failed = not file.failed, True
@@ -227,9 +247,9 @@ class FileWriter:
             self._restored.failed.append(Failed(file.path, reason))
             self.progress.trouble(file.path, reason)
             self.progress.item(file.path, "failed", 0)
-        self.discard(file, hand)
+        self._discard(file, hand)
 
-    def discard(self, file: File, hand: Hand) -> None:
+    def _discard(self, file: File, hand: Hand) -> None:
         """Remove what there is of a file that will not be complete."""
         with self._lock:
             file.failed = True

@@ -1,27 +1,25 @@
 """Hand: what one thread of a restore writes with.
 
-It reads a range of a pack, opens the wanted blobs, each verified by its hash, and writes them to where they belong. A
-file grows under a temporary name and gets its own once it is complete. Zeros are not written: what was a hole becomes
-one again.
+It opens the wanted blobs of a part of a pack, each verified by its hash, and writes them to where they belong. A file
+grows under a temporary name and gets its own once it is complete. Zeros are not written: what was a hole becomes one
+again.
 
 System calls are what small files cost, so nothing is set that is right already.
 """
 
-import itertools
 import os
+from abc import ABC, abstractmethod
 from collections import Counter
-from operator import itemgetter
-from typing import Protocol
 
-from traybackup.api.errors import NotFound, RepositoryDamaged, StoreDamaged, StoreFailed
+from traybackup.api.errors import RepositoryDamaged
 from traybackup.api.progress import Progress
-from traybackup.engine.batch import File, Job, Request
+from traybackup.engine.batch import File, Request
 from traybackup.engine.codec import BlobKind
+from traybackup.engine.crypto import MasterKey
 from traybackup.engine.filesystem import Folder, Identity, Inode, set_metadata
 from traybackup.engine.opening import BatchOpener
 from traybackup.engine.pack import PackedBlob
 from traybackup.engine.placing import Directory, Folders, Overwrite, publish
-from traybackup.engine.repository import Repository
 
 _BUFFERS = 512
 """How many blobs one call writes; the system's limit is 1,024."""
@@ -30,25 +28,44 @@ _PAGE = 4096
 _ZEROS = bytes(_PAGE)
 _LARGE = 1 << 20
 
-_where = itemgetter(0)
 
+class Common(ABC):
+    """What the hands of a restore have in common.
 
-class Common(Protocol):
-    """What the hands of a restore share."""
+    Attributes:
+        damaged: Requests whose blob was not sound.
+    """
 
-    repo: Repository
+    key: MasterKey
     root: Folder
     policy: Overwrite
     us: Identity
     progress: Progress
     damaged: list[Request]
 
-    def temporary(self) -> bytes: ...
-    def create(self, file: File, hand: "Hand") -> int: ...
-    def count(self, parts: Counter[File]) -> list[File]: ...
-    def done(self, file: File, unset: list[str], aside: bytes) -> None: ...
-    def fail(self, file: File, reason: str, hand: "Hand") -> None: ...
-    def give_up(self, error: OSError) -> str: ...
+    @abstractmethod
+    def temporary(self) -> bytes:
+        """Return a name nobody has used."""
+
+    @abstractmethod
+    def create(self, file: File, hand: "Hand") -> int:
+        """Return the temporary file of a growing file, open for writing; whoever comes first makes it."""
+
+    @abstractmethod
+    def count(self, parts: Counter[File]) -> list[File]:
+        """Count blobs that are written, and return the files that have all of theirs."""
+
+    @abstractmethod
+    def done(self, file: File, unset: list[str], aside: bytes) -> None:
+        """Note a file that is complete."""
+
+    @abstractmethod
+    def fail(self, file: File, error: OSError, hand: "Hand") -> None:
+        """Note a file that the target did not take, and remove what there is of it.
+
+        Raises:
+            TargetUnusable: It takes nothing any more.
+        """
 
 
 class Hand:
@@ -57,7 +74,7 @@ class Hand:
     def __init__(self, common: Common) -> None:
         self._common = common
         self.folders = Folders(common.root)
-        self._opener = BatchOpener(common.repo.key)
+        self._opener = BatchOpener(common.key)
         self._born: tuple[Directory | None, int, Inode | None] = (None, 0, None)
         self._file: File | None = None
         self._start = self._end = 0
@@ -68,33 +85,12 @@ class Hand:
         """Let go of the folders."""
         self.folders.close()
 
-    def work(self, job: Job, requests: list[Request]) -> None:
-        """Read a range of a pack and write what is wanted of it."""
-        repo = self._common.repo
-        pack_id = repo.index.pack_id(job.pack)
-        try:
-            data = repo.read_pack(pack_id, job.start, job.end - job.start)
-        except NotFound:
-            self._common.damaged.extend(requests)
-        except (StoreDamaged, StoreFailed):
-            self.work_singly(pack_id, requests)
-        else:
-            self._open(data, job.start, requests)
+    def open(self, data: bytes | memoryview, start: int, requests: list[Request]) -> None:
+        """Open the wanted blobs of a part of a pack and write each to wherever it is wanted.
 
-    def work_singly(self, pack_id: bytes, requests: list[Request]) -> None:
-        """Take from a damaged pack what can still be read."""
-        for where, group in itertools.groupby(requests, _where):
-            wanted = list(group)
-            offset = where & 0xFFFF_FFFF
-            try:
-                data = self._common.repo.read_pack(pack_id, offset, wanted[0][2])
-            except (NotFound, StoreDamaged, StoreFailed):
-                self._common.damaged.extend(wanted)
-            else:
-                self._open(data, offset, wanted)
-
-    def _open(self, data: bytes, start: int, requests: list[Request]) -> None:
-        """Open the wanted blobs and write each to wherever it is wanted."""
+        Args:
+            start: Where in the pack *data* starts.
+        """
         blobs: list[PackedBlob] = []
         wanted: list[list[Request]] = []
         last = -1
@@ -120,7 +116,7 @@ class Hand:
             self._common.progress.advance(size)
         parts, self._parts = self._parts, Counter()
         for file in self._common.count(parts):
-            self._complete(file)
+            self.complete(file)
 
     def _write(self, plain: memoryview, group: list[Request]) -> None:
         skip, kept = without_zeros(plain)
@@ -160,7 +156,7 @@ class Hand:
                 os.close(fd)
             aside = publish(folder, temporary, file.name, file.verdict, common.policy)
         except OSError as error:
-            common.fail(file, common.give_up(error), self)
+            common.fail(file, error, self)
             return
         file.temporary = b""
         file.left = 0
@@ -190,9 +186,9 @@ class Hand:
             fd = file.fd if file.fd >= 0 else self._common.create(file, self)
             write_at(fd, buffers, self._start)
         except OSError as error:
-            self._common.fail(file, self._common.give_up(error), self)
+            self._common.fail(file, error, self)
 
-    def _complete(self, file: File) -> None:
+    def complete(self, file: File) -> None:
         """Give a file that has all its blobs its length, its metadata and its name."""
         common = self._common
         try:
@@ -208,7 +204,7 @@ class Hand:
             os.close(fd)
             aside = publish(self.folders[file.directory], file.temporary, file.name, file.verdict, common.policy)
         except OSError as error:
-            common.fail(file, common.give_up(error), self)
+            common.fail(file, error, self)
             return
         file.temporary = b""
         if file.original is not None:

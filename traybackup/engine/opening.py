@@ -43,7 +43,7 @@ class BatchOpener:
         self._decompressor = zstandard.ZstdDecompressor()
         self._scratch = memoryview(bytearray(_BATCH + _SLACK))
 
-    def open(self, data: bytes, base: int, blobs: Sequence[PackedBlob]) -> Iterator[list[Opened]]:
+    def open(self, data: bytes | memoryview, base: int, blobs: Sequence[PackedBlob]) -> Iterator[list[Opened]]:
         """Yield *blobs* batch by batch, each with its plain bytes or with what is wrong with it.
 
         The bytes are only valid until the next batch is asked for.
@@ -65,16 +65,16 @@ class BatchOpener:
         if batch:
             yield self._open(data, base, batch)
 
-    def _open(self, data: bytes, base: int, batch: list[PackedBlob]) -> list[Opened]:
+    def _open(self, data: bytes | memoryview, base: int, batch: list[PackedBlob]) -> list[Opened]:
         try:
             return self._quickly(data, base, batch)
         except (ValueError, zstandard.ZstdError):
             return [
                 (blob, memoryview(plain) if isinstance(plain, bytes) else plain)
-                for blob, plain in open_blobs(self._key, data, base, batch)
+                for blob, plain in open_blobs(self._key, bytes(data), base, batch)
             ]
 
-    def _quickly(self, data: bytes, base: int, batch: list[PackedBlob]) -> list[Opened]:
+    def _quickly(self, data: bytes | memoryview, base: int, batch: list[PackedBlob]) -> list[Opened]:
         """Open blobs that are all sound.
 
         Raises:
@@ -96,7 +96,7 @@ class BatchOpener:
             opened.append((blob, plain))
         return opened
 
-    def _decrypt(self, data: bytes, base: int, batch: list[PackedBlob]) -> list[tuple[int, int]]:
+    def _decrypt(self, data: bytes | memoryview, base: int, batch: list[PackedBlob]) -> list[tuple[int, int]]:
         """Verify and decrypt into the scratch memory, and return where there each payload is."""
         needed = sum([blob.length for blob in batch])
         if needed > MAX_BLOB + OVERHEAD or min([blob.offset for blob in batch]) < base:

@@ -489,7 +489,7 @@ class _Restore:
 
     def _failed(self, path: bytes, error: OSError) -> None:
         """Note an item that the target does not take; a target that takes nothing any more ends the restore."""
-        self._fail(path, self._writer.give_up(error))
+        self._fail(path, self._writer.reason(error))
 
     def _fail(self, path: bytes, reason: str) -> None:
         self._restored.failed.append(Failed(path, reason))
