@@ -142,6 +142,7 @@ def test_own_objects_are_known_before_a_listing_shows_them(owner: Owner, world: 
     assert names(store) == sorted(wanted)
     with pytest.raises(AlreadyExists):
         store.put("config", BytesPayload(b"again"))
+    assert store._catalogue.find("config") is not None
     assert [store.get(name) for name in wanted] == [name.encode() for name in wanted]
     assert len(set(world.folders())) == len(world.folders())
 

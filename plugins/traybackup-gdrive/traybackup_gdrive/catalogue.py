@@ -158,12 +158,9 @@ class Catalogue:
         asked = f"trashed = false and name = '{escaped(last)}' and ({parents})"
         found = [one for one in self._drive.search(asked) if one.name == last and one.size is not None]
         with self._lock:
-            found = [one for one in found if one.id not in self._gone]
-            listed = {one.id for one in found}
-            unlisted = [one for put, one in self._pending.values() if put == name and one.id not in listed]
-        found += [one for one in unlisted if self._lives(one)]
-        with self._lock:
-            self._keep(name, found)
+            files = {one.id: one for put, one in self._pending.values() if put == name}
+            files |= {one.id: one for one in found if one.id not in self._gone}
+            self._keep(name, files.values())
             return self.known(name)
 
     def _list_once(self, *, packs: bool) -> bool:

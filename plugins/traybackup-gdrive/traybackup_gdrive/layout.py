@@ -22,7 +22,8 @@ class Layout:
         layout = cls()
         inside: dict[str, list[File]] = {}
         for one in folders:
-            inside.setdefault(one.parent, []).append(one)
+            if "/" not in one.name:  # which Drive allows
+                inside.setdefault(one.parent, []).append(one)
         todo = [("", root)] if root else []
         while todo:
             path, folder = todo.pop()
@@ -59,7 +60,7 @@ class Layout:
     def name(self, file: File) -> str:
         """Return the name of the object that a file is; empty if it is none."""
         path = self._paths.get(file.parent)
-        if path is None or file.size is None:
+        if path is None or file.size is None or "/" in file.name:
             return ""
         try:
             return check_name(joined(path, file.name))
