@@ -14,11 +14,12 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from traybackup.api.errors import NotInSnapshot, RepositoryDamaged, RestoreError, RestoreIncomplete, TargetUnusable
+from traybackup.api.errors import RepositoryDamaged, RestoreError, RestoreIncomplete, TargetUnusable
 from traybackup.api.progress import Cancel, Progress
-from traybackup.api.source import Kind, Metadata
+from traybackup.api.source import Kind
 from traybackup.engine import preflight
-from traybackup.engine.batch import Batch, Failed, File, Original, Restored
+from traybackup.engine.batch import Batch, File, Original, Restored
+from traybackup.engine.choice import Selection, select
 from traybackup.engine.codec import BlobKind
 from traybackup.engine.crypto import OVERHEAD
 from traybackup.engine.filesystem import (
@@ -26,11 +27,9 @@ from traybackup.engine.filesystem import (
     Folder,
     Identity,
     flush,
-    is_kind,
-    set_metadata,
-    set_special_metadata,
 )
 from traybackup.engine.filewriter import STOPPING, FileWriter
+from traybackup.engine.finisher import Finisher
 from traybackup.engine.placing import (
     Directory,
     Folders,
@@ -39,23 +38,19 @@ from traybackup.engine.placing import (
     enter,
     judge,
     look_around,
-    publish,
     sweep,
     target_names,
 )
 from traybackup.engine.repository import Repository
 from traybackup.engine.snapshots import Snapshot
 from traybackup.engine.tree import Node
-from traybackup.engine.walk import Measure, TreeReader, find, measure, split_path
+from traybackup.engine.walk import TreeReader
 
 _MOST_FILES = 8_192
 _MOST_GROWING = 96
 """Files of several blobs in one batch: each may be open at the same time."""
 
 _MOST_BLOBS = 65_536
-
-Selection = dict[bytes, "Selection | None"]
-"""What is wanted below a directory, by name; None: all of it."""
 
 
 def restore(
@@ -92,7 +87,7 @@ def restore(
     reader.load(root_tree)
     progress.phase("scan")
     restored = Restored()
-    selection, expected = _select(repo, reader, root_tree, only, restored)
+    selection, expected = select(repo, reader, root_tree, only, restored)
     place = os.fspath(target)
     with preflight.opened(place) as folder:
         preflight.check(repo, reader, root_tree, only, expected, folder, place)
@@ -117,41 +112,6 @@ def problem(restored: Restored) -> RestoreError | None:
     if not done:
         return RestoreError(path=os.fsdecode(restored.failed[0].path))
     return RestoreIncomplete(failed=failed, total=failed + done + restored.directories)
-
-
-def _select(
-    repo: Repository, reader: TreeReader, root: bytes, only: Sequence[str], restored: Restored
-) -> tuple[Selection | None, Measure]:
-    """Return what is wanted and how much it is; paths that the snapshot does not hold are noted as failed."""
-    if not only:
-        return None, measure(reader, root)
-    selection: Selection = {}
-    total = Measure()
-    known: dict[bytes, Measure] = {}
-    for path in only:
-        try:
-            node = find(repo, root, path, reader)
-            names = split_path(path)
-        except NotInSnapshot:
-            restored.failed.append(Failed(os.fsencode(path), "not-in-snapshot"))
-            continue
-        if not names:
-            return None, measure(reader, root, known)
-        size = node.metadata.size
-        total += Measure(1, 0, size, size) if node.subtree is None else measure(reader, node.subtree, known)
-        _want(selection, names)
-    if not selection:
-        raise NotInSnapshot(path=only[0])
-    return selection, total
-
-
-def _want(selection: Selection, names: list[bytes]) -> None:
-    for name in names[:-1]:
-        below = selection.setdefault(name, {})
-        if below is None:
-            return  # all of it is wanted already
-        selection = below
-    selection[names[-1]] = None
 
 
 class _Last:
@@ -200,6 +160,7 @@ class _Restore:
             progress=progress,
             cancel=cancel,
         )
+        self._finish = Finisher(self._folders, self._writer, policy, self._us, restored, progress)
         self._top = Directory(None, b"", b"")
         look_around(folder, self._top)
         self._abilities = Abilities.of(folder)
@@ -241,12 +202,12 @@ class _Restore:
         try:
             nodes = self._reader.nodes(tree, faults)
         except RepositoryDamaged as error:
-            self._fail(directory.path or b"/", "damaged")
+            self._finish.fail(directory.path or b"/", "damaged")
             if directory.above is None:
                 raise error from None
             return
         for _ in faults:
-            self._fail(directory.path or b"/", "damaged")
+            self._finish.fail(directory.path or b"/", "damaged")
         others = target_names(nodes, self._abilities)
         if directory.found:
             self._guarded_sweep(directory, nodes)
@@ -269,7 +230,7 @@ class _Restore:
         try:
             aside = enter(self._folders, directory, self._policy)
         except OSError as error:
-            self._failed(directory.path, error)
+            self._finish.failed(directory.path, error)
             return None
         if aside:
             self._restored.aside.append((directory.path, aside))
@@ -287,13 +248,13 @@ class _Restore:
         try:
             verdict = self._judge(directory, name, node)
         except OSError as error:
-            self._failed(path, error)
+            self._finish.failed(path, error)
             return
         if verdict is Verdict.KEEP:
-            self._fail(path, "exists")
+            self._finish.fail(path, "exists")
         elif metadata.kind is not Kind.FILE:
             if verdict is Verdict.SAME:
-                self._skip(path, 0)
+                self._finish.skip(path, 0)
             else:
                 self._next.specials.append((directory, name, node, verdict))
         else:
@@ -316,8 +277,8 @@ class _Restore:
             if original is not None and original.found is None:
                 there = self._folders[directory].look(name)
                 original.found = (there.st_ino, there.st_size) if there else None
-            self._again(directory, name, metadata)
-            self._skip(path, metadata.size)
+            self._finish.again(directory, name, metadata)
+            self._finish.skip(path, metadata.size)
             return
         file = File(directory, name, path, metadata, len(content), verdict)
         file.original = original
@@ -334,7 +295,7 @@ class _Restore:
             location = locate(BlobKind.DATA, blob_id)
             if location is None:
                 file.failed = True
-                self._fail(file.path, "damaged")
+                self._finish.fail(file.path, "damaged")
                 break
             batch.need(file, blob_id, location)
             if len(batch.requests) >= _MOST_BLOBS and batch is self._batch:
@@ -362,7 +323,7 @@ class _Restore:
         copies = Batch()
         for directory, name, node, original, verdict in last.links:
             self._cancel.check()
-            if not self._link(directory, name, node, original, verdict):
+            if not self._finish.link(directory, name, node, original, verdict):
                 content = node.content or []
                 file = File(directory, name, directory.path + b"/" + node.name, node.metadata, len(content), verdict)
                 self._plan(copies, file, content)
@@ -371,9 +332,9 @@ class _Restore:
             self._writer.wait()
         for directory, name, node, verdict in last.specials:
             self._cancel.check()
-            self._special(directory, name, node, verdict)
+            self._finish.special(directory, name, node, verdict)
         for directory in last.left:
-            self._close(directory)
+            self._finish.close(directory)
 
     def _judge(self, directory: Directory, name: bytes, node: Node) -> Verdict:
         if not directory.found:
@@ -408,90 +369,3 @@ class _Restore:
                 if hashlib.sha256(stream.read(size)).digest() != blob_id:
                     return False
         return True
-
-    def _again(self, directory: Directory, name: bytes, metadata: Metadata) -> None:
-        """Set the metadata of a file whose content is right already, where the owner lets us change files."""
-        if self._policy is Overwrite.NEVER:
-            return
-        try:
-            fd = self._folders[directory].read(name)
-        except OSError:
-            self._restored.unset["mode"] += 1
-            return
-        try:
-            self._restored.unset.update(set_metadata(fd, metadata, self._us))
-        finally:
-            os.close(fd)
-
-    def _link(self, directory: Directory, name: bytes, node: Node, original: Original, verdict: Verdict) -> bool:
-        """Give a file its further name; false if it has to become a file of its own."""
-        path = directory.path + b"/" + node.name
-        temporary = self._writer.temporary()
-        try:
-            folder = self._folders[directory]
-            if original.found is None:
-                return False
-            folder.link(temporary, self._folders[original.directory], original.name)
-        except OSError:
-            return False  # no hard links there, too many, or somebody is moving things
-        try:
-            there = folder.look(temporary)
-            # a number is given again once a file is gone, so kind and size have to be right as well
-            if there is None or not is_kind(there, Kind.FILE) or (there.st_ino, there.st_size) != original.found:
-                folder.remove(temporary)
-                return False
-            self._publish(folder, temporary, name, verdict, path)
-        except OSError as error:
-            self._failed(path, error)
-            folder.remove(temporary)
-            return True
-        self._restored.files += 1
-        self._progress.item(path, "restored", 0)
-        return True
-
-    def _special(self, directory: Directory, name: bytes, node: Node, verdict: Verdict) -> None:
-        path = directory.path + b"/" + node.name
-        temporary = self._writer.temporary()
-        try:
-            folder = self._folders[directory]
-            folder.make_special(temporary, node.metadata)
-            try:
-                self._restored.unset.update(set_special_metadata(folder, temporary, node.metadata, self._us))
-                self._publish(folder, temporary, name, verdict, path)
-            except BaseException:
-                folder.remove(temporary)
-                raise
-        except OSError as error:
-            self._failed(path, error)
-            return
-        self._restored.others += 1
-        self._progress.item(path, "restored", 0)
-
-    def _publish(self, folder: Folder, temporary: bytes, name: bytes, verdict: Verdict, path: bytes) -> None:
-        aside = publish(folder, temporary, name, verdict, self._policy)
-        if aside:
-            self._restored.aside.append((path, aside))
-
-    def _close(self, directory: Directory) -> None:
-        """Give a directory its metadata, now that nothing in it changes any more."""
-        if directory.metadata is not None:
-            try:
-                self._restored.unset.update(set_metadata(self._folders[directory].fd, directory.metadata, self._us))
-            except OSError as error:
-                self._failed(directory.path, error)
-        self._folders.forget(directory)
-
-    def _skip(self, path: bytes, size: int) -> None:
-        self._restored.skipped += 1
-        self._restored.skipped_size += size
-        self._progress.advance(size)
-        self._progress.item(path, "unchanged", size)
-
-    def _failed(self, path: bytes, error: OSError) -> None:
-        """Note an item that the target does not take; a target that takes nothing any more ends the restore."""
-        self._fail(path, self._writer.reason(error))
-
-    def _fail(self, path: bytes, reason: str) -> None:
-        self._restored.failed.append(Failed(path, reason))
-        self._progress.trouble(path, reason)
-        self._progress.item(path, "failed", 0)
