@@ -128,6 +128,7 @@ def main(arguments: Sequence[str]) -> int:
                 bench.round(number, programs)
             records += bench.records
             shutil.rmtree(bench.folder)
+        small = micro.figures(3 if chosen.quick else 11) if Traybackup in programs else {}
     result = {
         "programs": {program.name: program.version() for program in programs},
         "machine": about,
@@ -136,7 +137,7 @@ def main(arguments: Sequence[str]) -> int:
         "drop_caches": chosen.drop_caches,
         "corpora": chosen.only,
         "records": records,
-        "micro": micro.figures(3 if chosen.quick else 11) if Traybackup in programs else {},
+        "micro": small,
     }
     text = report.markdown(result)
     chosen.output.mkdir(parents=True, exist_ok=True)
