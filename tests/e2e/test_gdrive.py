@@ -21,7 +21,7 @@ from drive_server.tls import certificate
 from traybackup_gdrive.provider import GoogleDrive
 
 from traybackup.api.source import Selection
-from traybackup.api.store import Entry, Payload, Store
+from traybackup.api.store import Store
 from traybackup.engine import snapshots
 from traybackup.engine.archiver import Counts, archive
 from traybackup.engine.crypto import KdfParameters
@@ -30,46 +30,12 @@ from traybackup.engine.locks import Timing, locked
 from traybackup.engine.repository import Repository
 from traybackup.engine.snapshots import Snapshot
 from traybackup.sources.folder import FolderSource
+from traybackup.stores.caching import CachingStore
 from traybackup.testing import MemoryVault
 
 PASSWORD = "correct horse"  # noqa: S105 - of repositories that live for one test
 START = datetime(2026, 3, 2, 18, 30, tzinfo=UTC)
 MIB = 1 << 20
-
-
-class Remembering(Store):
-    """A store whose small files and trees the computer remembers from run to run, as the host's cache does."""
-
-    def __init__(self, inner: Store, kept: dict[tuple[str, int, int | None], bytes]) -> None:
-        self.inner, self._kept, self.capabilities = inner, kept, inner.capabilities
-
-    def get(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
-        whole = self._kept.get((name, 0, None))
-        if whole is not None:
-            return whole[offset:] if length is None else whole[offset : offset + length]
-        key = (name, offset, length)
-        if key not in self._kept:
-            self._kept[key] = self.inner.get(name, offset, length)
-        return self._kept[key]
-
-    def put(self, name: str, payload: Payload, *, overwrite: bool = False) -> Entry:
-        entry = self.inner.put(name, payload, overwrite=overwrite)
-        if payload.size < MIB:
-            with payload.open() as stream:
-                self._kept[name, 0, None] = stream.read()
-        return entry
-
-    def stat(self, name: str) -> Entry:
-        return self.inner.stat(name)
-
-    def entries(self, prefix: str = "") -> Iterator[Entry]:
-        return self.inner.entries(prefix)
-
-    def delete(self, name: str) -> None:
-        self.inner.delete(name)
-
-    def close(self) -> None:
-        self.inner.close()
 
 
 @dataclass
@@ -80,7 +46,6 @@ class Shop:
     till: Path
     work: Path
     chance: random.Random = field(default_factory=lambda: random.Random(7))
-    kept: dict[tuple[str, int, int | None], bytes] = field(default_factory=dict)
     days: int = 0
     believed: Path = Path()
 
@@ -106,7 +71,7 @@ class Shop:
 
     def back_up(self) -> Counts:
         """Make one run, as the program does: open, lock, read the index, compare, store, write the snapshot."""
-        store: Store = Remembering(self.owner.open(), self.kept)
+        store: Store = CachingStore(self.owner.open(), self.work / "cache", backup=True)
         now = START + timedelta(days=self.days)
         self.days += 1
         with store:

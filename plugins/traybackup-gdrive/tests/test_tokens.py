@@ -184,7 +184,7 @@ def test_token_that_is_refused_again_and_again(owner: Owner, world: World) -> No
 
 def test_vault_that_holds_nonsense_is_no_sign_in(owner: Owner) -> None:
     """Facts that cannot be read are facts that are not known."""
-    for nonsense in ("", "{", "[]", "null", '{"since": "soon"}', '{"root": 5}'):
+    for nonsense in ("", "{", "[]", "null", '{"since": "soon"}', '{"roots": 5}', '{"roots": [[1]]}'):
         owner.vault.set("account", nonsense)
         list(owner.open().entries())
 

@@ -54,7 +54,7 @@ class Catalogue:
     Args:
         steps: The names of the folders that lead to the place, outermost first.
         root: The id of the last of them, if known.
-        found: Told that id when the folder is found or made.
+        found: Told that id when the folder is found or made, and an empty one when it was removed.
         elapsed: Seconds on a clock that nobody can set.
     """
 
@@ -81,7 +81,7 @@ class Catalogue:
         self._pending: dict[str, tuple[str, File]] = {}  # objects put here that no listing has shown yet
         self._gone: set[str] = set()  # ids deleted here that a listing may still show
         self._outside: set[str] = set()  # ids of folders that are no part of the place
-        self._alone = False
+        self._alone = self._others_are_here = False
 
     # What is remembered
 
@@ -109,6 +109,12 @@ class Catalogue:
         """Return the paths that have several folders, the one for new files first."""
         with self._lock:
             return self._layout.doubles()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the last listing showed nothing in the place, neither objects nor anything else."""
+        with self._lock:
+            return not self._files and not self._others_are_here
 
     @property
     def way(self) -> list[File]:
@@ -226,6 +232,13 @@ class Catalogue:
                 self._gone.add(one.id)
             self._listing = None
 
+    def place_gone(self) -> None:
+        """Forget the place: this client has thrown it away, and may make it anew."""
+        with self._lock:
+            self.folder_gone("")
+            self._layout, self._files, self._root = Layout(), {}, ""
+            self._found("")
+
     def _changed(self, name: str) -> None:
         """Hand out no listing that is older than what this client has done."""
         self._listing = None
@@ -331,8 +344,10 @@ class Catalogue:
             files = {
                 name: {one.id: one for one in copies} for name, copies in self._files.items() if name.startswith(_PACKS)
             }
+        self._others_are_here = False
         for file in objects:
             name = self._layout.name(file)
+            self._others_are_here |= not name and self._layout.path(file.parent) is not None
             if name and file.id not in self._gone:
                 self._pending.pop(file.id, None)
                 files.setdefault(name, {})[file.id] = file

@@ -157,6 +157,11 @@ class Drive:
         params = {"addParents": new, "removeParents": old, "fields": "id"}
         self._json("files.update", "PATCH", f"/files/{file_id}", params=params, body={})
 
+    def throw_away(self, folder_id: str) -> None:
+        """Move a folder to the trash, where the owner finds whatever of his own he may have put in."""
+        params = {"fields": "id"}
+        self._json("files.update", "PATCH", f"/files/{folder_id}", params=params, body={"trashed": True})
+
     def generate_ids(self) -> list[str]:
         """Return ids for files that are about to be created."""
         params = {"count": str(_MOST_IDS), "space": "drive", "type": "files"}

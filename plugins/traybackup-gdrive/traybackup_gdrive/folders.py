@@ -147,7 +147,15 @@ class Folders:
                 for file in self._inside(loser):
                     self._drive.move(file.id, loser.id, folders[0].id)
                 if loser.id in self._own and self._is_empty(loser):
-                    self._drive.delete(loser.id)
+                    self._drive.throw_away(loser.id)
+
+    def discard(self) -> None:
+        """Throw the place's folder away, if nothing is left in it or in those below it."""
+        self._catalogue.refresh(packs=True)
+        if self._catalogue.is_empty:
+            for root in self._catalogue.folders(""):
+                self._drive.throw_away(root.id)
+            self._catalogue.place_gone()
 
     def _inside(self, folder: File) -> list[File]:
         return list(self._drive.search(f"trashed = false and '{folder.id}' in parents"))

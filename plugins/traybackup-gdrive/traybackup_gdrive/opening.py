@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 
 from traybackup.api import SignInNeeded, TraybackupError, Vault
 from traybackup_gdrive.catalogue import Catalogue
@@ -40,9 +39,8 @@ def open_store(
     def remember(root: str) -> None:
         """Remember the folder; a vault that cannot now is asked again the next time."""
         with suppress(TraybackupError):
-            replace(Record.load(vault), folder=config.folder_text, root=root).save(vault)
+            Record.load(vault).with_root(config.folder_text, root).save(vault)
 
     drive = Drive(transport, credentials, config.addresses, usage)
-    known = record.root if record.folder == config.folder_text else ""
-    catalogue = Catalogue(drive, config.folder, known, remember)
+    catalogue = Catalogue(drive, config.folder, record.root(config.folder_text), remember)
     return GoogleDriveStore(drive, catalogue, config.folder, transport, usage, pause)

@@ -5,10 +5,10 @@ ended after a week.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Self
 
-from traybackup.api import Vault
+from traybackup.api import MAX_SECRET, Vault
 
 REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the name under which the vault keeps it
 _RECORD = "account"
@@ -23,15 +23,14 @@ class Record:
         email: What the owner calls it.
         client: The client that he signed in to.
         since: When, in seconds since 1970.
-        folder: The setting for which `root` is the folder's id.
+        roots: The ids of folders, by the setting that led to them; those used last are last.
     """
 
     account: str = ""
     email: str = ""
     client: str = ""
     since: float = 0.0
-    folder: str = ""
-    root: str = ""
+    roots: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def load(cls, vault: Vault) -> Self:
@@ -43,12 +42,26 @@ class Record:
                 email=str(found.get("email", "")),
                 client=str(found.get("client", "")),
                 since=float(found.get("since", 0.0)),
-                folder=str(found.get("folder", "")),
-                root=str(found.get("root", "")),
+                roots=tuple((str(folder), str(root)) for folder, root in found.get("roots", ())),
             )
         except (ValueError, TypeError, AttributeError):
             return cls()
 
+    def root(self, folder: str) -> str:
+        """Return the id of the folder of that setting, empty if it is not known."""
+        return dict(self.roots).get(folder, "")
+
+    def with_root(self, folder: str, root: str) -> Self:
+        """Return the record with another folder's id; empty: without one."""
+        others = tuple(one for one in self.roots if one[0] != folder)
+        return replace(self, roots=(*others, (folder, root)) if root else others)
+
     def save(self, vault: Vault) -> None:
-        """Remember it."""
-        vault.set(_RECORD, json.dumps({name: value for name, value in asdict(self).items() if value}))
+        """Remember it, and of folders as many as a keyring can hold."""
+        record = self
+        while len(text := record._text()) > MAX_SECRET and record.roots:
+            record = replace(record, roots=record.roots[1:])
+        vault.set(_RECORD, text)
+
+    def _text(self) -> str:
+        return json.dumps({name: value for name, value in asdict(self).items() if value}, ensure_ascii=False)

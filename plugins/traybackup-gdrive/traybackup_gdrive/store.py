@@ -242,6 +242,10 @@ class GoogleDriveStore(Store):
                 return Space()
             return Space(total=int(limit), free=max(0, int(limit) - int(used)))
 
+    def discard(self) -> None:
+        with self._ready():
+            self._folders.discard()
+
     def close(self) -> None:
         if self._closed:
             return

@@ -229,9 +229,11 @@ class World:
         return f"{self.path(account, above)}/{file.name}" if above else file.name
 
     def folders(self, account: Account | None = None) -> list[str]:
-        """Return the path of every folder, sorted; two of one name are there twice."""
+        """Return the path of every folder that is not in the trash, sorted; two of one name are there twice."""
         account = account or self.accounts[0]
-        return sorted(self.path(account, one) for one in account.files.values() if one.kind == FOLDER)
+        grant = Grant(account, next(iter(self.clients.values())), frozenset(), 0)
+        found = [one for one in account.files.values() if one.kind == FOLDER and not self.is_trashed(grant, one)]
+        return sorted(self.path(account, one) for one in found)
 
     def named(self, name: str) -> list[Stored]:
         """Return every file of that name of the first account."""
