@@ -128,9 +128,10 @@ def main(arguments: Sequence[str]) -> int:
                 bench.round(number, programs)
             records += bench.records
             shutil.rmtree(bench.folder)
+        versions = {program.name: program.version() for program in programs}
         small = micro.figures(3 if chosen.quick else 11) if Traybackup in programs else {}
     result = {
-        "programs": {program.name: program.version() for program in programs},
+        "programs": versions,
         "machine": about,
         "scale": scale,
         "rounds": rounds,
