@@ -20,6 +20,7 @@ class CloudStore(MemoryStore):
         return self.stat(name)
 
     def stat(self, name: str) -> Entry:
+        super().stat(name)
         data = self._object(name)
         return Entry(name, len(data), f"sha256:{hashlib.sha256(data).hexdigest()}")
 

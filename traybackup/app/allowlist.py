@@ -5,11 +5,11 @@ an update makes it unknown until the owner allows it again.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from traybackup.api.errors import ConfigUnusable
+from traybackup.api.errors import ConfigUnusable, PluginRejected
 from traybackup.app.discovery import Plugin
 from traybackup.app.paths import Paths
 from traybackup.app.safefile import write_private
@@ -61,16 +61,30 @@ def load(paths: Paths) -> AllowList | None:
         raise ConfigUnusable(file=str(file), reason="JSON") from error
 
 
-def pin(paths: Paths, plugins: Iterable[Plugin]) -> AllowList:
-    """Allow *plugins* as they are now, and no others.
+def allow(paths: Paths, installed: Sequence[Plugin], names: Sequence[str]) -> tuple[str, ...]:
+    """Allow the plugins of these names as they are now, besides what is allowed already; return all names.
 
     Raises:
-        ConfigUnusable: It cannot be written.
+        PluginRejected: One of them is not installed.
     """
-    pins = [Pin(one.name, one.distribution, one.version, one.fingerprint()) for one in plugins]
+    known = {one.name: one for one in installed}
+    for name in names:
+        if name not in known:
+            raise PluginRejected(plugin=name, why="missing", reason=name)
+    before = load(paths)
+    pins = before.pins if before is not None else {}
+    pins = pins | {name: _pin(known[name]) for name in names}
+    _write(paths, pins.values())
+    return tuple(sorted(pins))
+
+
+def _pin(plugin: Plugin) -> Pin:
+    return Pin(plugin.name, plugin.distribution, plugin.version, plugin.fingerprint())
+
+
+def _write(paths: Paths, pins: Iterable[Pin]) -> None:
     form = {"version": 1, "allowed": [{field: getattr(one, field) for field in one.__slots__} for one in pins]}
     write_private(paths.config / _NAME, json.dumps(form, indent=1).encode())
-    return AllowList(pins)
 
 
 def unpin(paths: Paths) -> bool:

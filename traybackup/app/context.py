@@ -57,13 +57,21 @@ def nobody_is_told(_error: RepositoryLocked) -> None:
     """Tell nobody."""
 
 
+def no_failure_is_told(_error: StoreError, _seconds: float) -> None:
+    """Tell nobody."""
+
+
+def nothing() -> None:
+    """Do nothing."""
+
+
 def build(
     environment: Mapping[str, str] | None = None,
     clock: Clock = utc_now,
     waiting: Waiting = nobody_is_told,
     *,
-    trying: Trying = lambda _error, _seconds: None,
-    before_plugins: Callable[[], object] = lambda: None,
+    trying: Trying = no_failure_is_told,
+    before_plugins: Callable[[], object] = nothing,
 ) -> Context:
     """Return the surroundings of this process."""
     environment = os.environ if environment is None else environment

@@ -8,10 +8,14 @@ from traybackup.api.errors import RepositoryDamaged, TraybackupError
 from traybackup.api.source import Kind
 from traybackup.app.backup import Backup
 from traybackup.app.check import Check, Problem
+from traybackup.app.destinations import Listed, Tried
+from traybackup.app.discovery import Plugin
+from traybackup.app.findings import Finding, Stated
 from traybackup.app.forget import Forgotten
 from traybackup.app.keys import KeyChanged, KeyList
 from traybackup.app.locking import LockFile
 from traybackup.app.opening import NewRepository
+from traybackup.app.plugins import Survey
 from traybackup.app.prune import Pruned
 from traybackup.app.restore import Restoration
 from traybackup.app.status import PlaceStatus
@@ -249,6 +253,77 @@ def problem(one: Problem, texts: Texts) -> Form:
             for damage in one.damage
         ],
         "more_files": one.more,
+    }
+
+
+def plugins(one: Survey, texts: Texts) -> Form:
+    """Return the plugins, used and rejected."""
+
+    def named(plugin: Plugin) -> Form:
+        return {
+            "name": plugin.name,
+            "distribution": plugin.distribution,
+            "version": plugin.version,
+            "module": plugin.module,
+        }
+
+    return {
+        "message_type": "plugins",
+        "accepted": [
+            named(found.plugin)
+            | {"providers": [{"id": provider.id, "label": provider.label} for provider in found.providers]}
+            for found in one.accepted
+        ],
+        "rejected": [
+            named(found.plugin)
+            | {"why": found.why.value, "reason": texts.rejected(found.why.value), "detail": found.detail}
+            for found in one.rejected
+        ],
+    }
+
+
+def destination(one: Listed) -> Form:
+    """Return a destination."""
+    return {
+        "name": one.destination.name,
+        "provider": one.destination.provider,
+        "settings": dict(one.destination.settings),
+        "account": one.account or None,
+    }
+
+
+def tried(one: Tried) -> Form:
+    """Return that a place works."""
+    return {
+        "message_type": "destination_works",
+        "place": path_text(one.place),
+        "seconds": round(one.seconds, 3),
+        "space_total": one.space.total,
+        "space_free": one.space.free,
+        "holds_backups": one.repository,
+    }
+
+
+def finding(one: Finding, texts: Texts) -> Form:
+    """Return what was found out about this computer."""
+    return {
+        "message_type": "finding",
+        "level": one.level.value,
+        "code": one.code,
+        "detail": one.detail,
+        "why": one.why,
+        "message": texts.doctor(one.code, one.detail, one.why),
+    }
+
+
+def stated(one: Stated) -> Form:
+    """Return a fact about a place."""
+    return {
+        "message_type": "fact",
+        "fact": one.fact,
+        "says": one.says,
+        "holds": one.holds,
+        "detail": one.detail,
     }
 
 

@@ -128,7 +128,8 @@ def checked(hosted: Hosted, given: Settings) -> dict[str, str]:
     Raises:
         SettingInvalid: An unknown one, a missing one, a secret, or a value that cannot be.
     """
-    fields = {one.key: one for one in hosted.fields}
+    fields = {hosted.location_field: Field(hosted.location_field, "")}  # which need not be declared
+    fields |= {one.key: one for one in hosted.fields}
     for key in given:
         if key not in fields:
             raise SettingInvalid(field=key, allowed=", ".join(fields))

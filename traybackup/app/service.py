@@ -3,21 +3,39 @@
 *build* puts it together; whatever it needs from outside is a parameter there.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from traybackup.api.progress import Cancel, Progress
-from traybackup.app import backup, check, context, forget, keys, listing, locking, prune, restore, status
+from traybackup.api.provider import Account, Field
+from traybackup.app import (
+    allowlist,
+    backup,
+    check,
+    context,
+    destinations,
+    forget,
+    keys,
+    listing,
+    locking,
+    prune,
+    restore,
+    status,
+)
 from traybackup.app.backup import Backup, BackupRequest
 from traybackup.app.check import Check, CheckRequest
-from traybackup.app.context import Clock, Context, Waiting
+from traybackup.app.context import Clock, Context, Trying, Waiting
 from traybackup.app.demo.steps import Step, Story
+from traybackup.app.destinations import Added, Listed, NewDestination, Tried
+from traybackup.app.findings import Finding, Stated
 from traybackup.app.forget import ForgetRequest, Forgotten
+from traybackup.app.invitation import Invitation, Paste
 from traybackup.app.keys import KeyChanged, KeyList, NewKey
 from traybackup.app.listing import Contents, Filter, SnapshotList
 from traybackup.app.locking import LockFile
 from traybackup.app.opening import Access, NewRepository
+from traybackup.app.plugins import Survey
 from traybackup.app.prune import Pruned, PruneRequest
 from traybackup.app.restore import Restoration, RestoreRequest
 from traybackup.app.status import PlaceStatus
@@ -103,16 +121,89 @@ class Service:
         """Replace the password that opened the place."""
         return keys.change_password(self._context, access, new)
 
+    def plugins(self) -> Survey:
+        """Load every plugin and tell what became of each."""
+        return self._context.plugins.survey()
+
+    def allow_plugins(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Allow these plugins as they are now, besides those that are allowed already; return all that are.
+
+        Raises:
+            PluginRejected: One is not installed.
+        """
+        return allowlist.allow(self._context.paths, self._context.plugins.installed(), names)
+
+    def allow_all_plugins(self) -> None:
+        """Do away with the list of allowed plugins."""
+        allowlist.unpin(self._context.paths)
+
+    def add_destination(self, new: NewDestination) -> Added:
+        """Give a place a name."""
+        return destinations.add(self._context, new)
+
+    def required_secrets(self, place: str) -> tuple[Field, ...]:
+        """Return the settings of a place to be that must be given and belong into the keyring."""
+        return destinations.required_secrets(self._context, place)
+
+    def destinations(self) -> tuple[Listed, ...]:
+        """Return the places that have names."""
+        return destinations.list_all(self._context)
+
+    def remove_destination(self, name: str) -> None:
+        """Forget a destination; what is saved there stays."""
+        destinations.remove(self._context, name)
+
+    def try_out(self, place: str, *, cancel: Cancel) -> Tried:
+        """Write, read and remove a small object at a place."""
+        return destinations.try_out(self._context, place, cancel=cancel)
+
+    def sign_in(
+        self,
+        target: str,
+        *,
+        settings: Mapping[str, str],
+        tell: Callable[[Invitation], object],
+        paste: Paste | None,
+        cancel: Cancel,
+    ) -> Account:
+        """Sign in for a destination or a provider through the browser."""
+        from traybackup.app import signin  # noqa: PLC0415 - brings an HTTP server that nobody else needs
+
+        return signin.sign_in(self._context, target, settings=settings, tell=tell, paste=paste, cancel=cancel)
+
+    def sign_out(self, target: str) -> bool:
+        """Give a sign-in back and forget it; return whether there was any."""
+        from traybackup.app import signin  # noqa: PLC0415 - same
+
+        return signin.sign_out(self._context, target)
+
+    def examine(self) -> Iterator[Finding]:
+        """Look whether this computer is ready."""
+        from traybackup.app import doctor  # noqa: PLC0415 - brings the conformance kit
+
+        return doctor.examine(self._context)
+
+    def state_facts(self, place: str, *, cancel: Cancel, stated: Callable[[Stated], object]) -> bool:
+        """See whether a real place keeps its promise."""
+        from traybackup.app import doctor  # noqa: PLC0415 - same
+
+        return doctor.state_facts(self._context, place, cancel=cancel, stated=stated)
+
 
 def build(
     environment: Mapping[str, str] | None = None,
     clock: Clock = context.utc_now,
     waiting: Waiting = context.nobody_is_told,
+    *,
+    trying: Trying = context.no_failure_is_told,
+    before_plugins: Callable[[], object] = context.nothing,
 ) -> Service:
     """Put the service of this process together.
 
     Args:
         environment: The variables of the process; None: its own.
         waiting: Is told who is in the way of a lock, before each wait.
+        trying: Is told of a failure of a place that is not the last word.
+        before_plugins: Called before the first line of a plugin runs.
     """
-    return Service(context.build(environment, clock, waiting))
+    return Service(context.build(environment, clock, waiting, trying=trying, before_plugins=before_plugins))

@@ -10,9 +10,9 @@ import hashlib
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,6 +28,7 @@ from traybackup.api.progress import Cancel
 from traybackup.api.provider import Account, Redirects, SignInAnswer, SignInRequest
 from traybackup.app import browser, config, language, remote
 from traybackup.app.context import Context
+from traybackup.app.invitation import Invitation, Paste, Tell
 from traybackup.app.loopback import Loopback, Returned, understand
 from traybackup.app.opening import find_place, named
 from traybackup.app.places import ProviderPlace
@@ -39,28 +40,6 @@ _PATIENCE = 300.0
 """Seconds that the owner has: long enough for a second factor, short enough for a forgotten window."""
 
 _LOOK = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Invitation:
-    """What the owner needs to know while he is asked.
-
-    Attributes:
-        address: Of the page to open.
-        opened: Whether a browser has been opened on it.
-        code: Whether the service will show a code to be pasted.
-    """
-
-    address: str
-    opened: bool
-    code: bool
-
-
-Tell = Callable[[Invitation], object]
-"""Is told what to show."""
-
-Paste = Callable[[threading.Event], str | None]
-"""Waits for a line that somebody pastes, until the event; returns it, None if there is none."""
 
 
 def sign_in(

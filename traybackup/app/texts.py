@@ -14,7 +14,19 @@ from typing import NamedTuple
 from traybackup.api.errors import TraybackupError
 from traybackup.app.units import size_text, span_text
 from traybackup.app.wording import ERRORS, Wording
-from traybackup.app.wording.phrases import DEMO, FAULTS, FINDINGS, KEPT, REASONS, REJECTED, UNSET, WHY, WORDS
+from traybackup.app.wording.phrases import (
+    DEMO,
+    DOCTOR,
+    FAULTS,
+    FINDINGS,
+    KEPT,
+    NO_KEYRING,
+    REASONS,
+    REJECTED,
+    UNSET,
+    WHY,
+    WORDS,
+)
 
 Value = str | int | float | None
 
@@ -69,6 +81,18 @@ class Texts:
     def rejected(self, why: str) -> str:
         """Return why a plugin is not used."""
         return self._translate(REJECTED[why]) if why in REJECTED else why
+
+    def doctor(self, code: str, detail: str = "", why: str = "") -> str:
+        """Return what was found out about this computer."""
+        known = NO_KEYRING.get(why) or REJECTED.get(why)
+        shown = self._translate(known) if known else why
+        if code == "clock" or code.startswith("clock-"):
+            detail = _local_time(detail)
+        return self._translate(DOCTOR[code]).format(detail=detail, why=shown)
+
+    def no_keyring(self, why: str) -> str:
+        """Return why the keyring cannot be used."""
+        return self._translate(NO_KEYRING[why]) if why in NO_KEYRING else why
 
     def kept(self, word: str) -> str:
         """Return why a snapshot stays."""

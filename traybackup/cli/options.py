@@ -58,8 +58,9 @@ def place_option(name: str, text: str) -> Callable[[Callable[..., R]], Callable[
     return decorate
 
 
-from_place = place_option("--from", "The place: a folder, or a drive that was made a backup drive.")
-to_place = place_option("--to", "The place: a folder, or a drive that was made a backup drive.")
+_PLACE = "The place: a folder, a drive that was made a backup drive, provider:location, or a destination's name."
+from_place = place_option("--from", _PLACE)
+to_place = place_option("--to", _PLACE)
 
 
 def password_path(text: str) -> Path:
@@ -82,7 +83,7 @@ def not_empty(text: str, what: str) -> str:
 def asker(password_file: Path | None = None) -> Ask | None:
     """Return what asks for passwords on the terminal, None if there is none."""
     reads_input = password_file is not None and str(password_file) == "-"
-    if reads_input or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if reads_input or not at_terminal():
         return None
 
     def ask(question: Question) -> str | None:
@@ -92,6 +93,11 @@ def asker(password_file: Path | None = None) -> Ask | None:
             return None
 
     return ask
+
+
+def at_terminal() -> bool:
+    """Say whether somebody sits there who can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def no_empty(_context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -132,6 +138,21 @@ def moment(_context: click.Context, _parameter: click.Parameter, value: str | No
 def split_tags(_context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     """Return all tags of ``--tag a,b --tag c``, each once."""
     return tuple(dict.fromkeys(tag.strip() for text in value for tag in text.split(",") if tag.strip()))
+
+
+def setting_pairs(_context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:
+    """Return the values of ``--set key=value`` by key.
+
+    Raises:
+        click.BadParameter: One is no pair, or a key occurs twice.
+    """
+    found: dict[str, str] = {}
+    for text in value:
+        key, sign, word = text.partition("=")
+        if not sign or not key or key in found:
+            raise click.BadParameter(f"“{clean(text)}” is not {parameter.metavar}, or the key was given before.")  # noqa: EM102, TRY003
+        found[key] = word
+    return found
 
 
 def which(function: Callable[..., R]) -> Callable[..., R]:

@@ -11,6 +11,7 @@ import click
 
 from traybackup import __version__
 from traybackup.cli.output import Output
+from traybackup.cli.private import PrivateStreams
 from traybackup.cli.signals import interrupting
 
 COMMANDS: dict[str, str] = {
@@ -25,6 +26,11 @@ COMMANDS: dict[str, str] = {
     "unlock": "Remove locks that nobody holds any more.",
     "key": "Manage the passwords of a place.",
     "status": "Tell how a place is doing.",
+    "destinations": "Give places names: add, list, remove, test.",
+    "sign-in": "Sign in to a service in the browser.",
+    "sign-out": "Give a sign-in back and forget it.",
+    "plugins": "List the plugins, used and rejected.",
+    "doctor": "Look whether this computer, or a place, is in order.",
     "demo": "Show it: a sample till is saved, damaged and brought back.",
     "version": "Print the version.",
 }
@@ -37,7 +43,8 @@ _SHORT = """traybackup saves a shop's whole till to a stick or a folder and brin
     traybackup backup C:\\Till --to E:\\Backups              make a backup
     traybackup restore latest --from E:\\Backups --into D:\\  bring it back
 
-A place is a folder, which then is a restic repository.
+A place is a folder, which then is a restic repository; or gdrive:FOLDER and the like, by a plugin; or the name of a
+destination.
 """
 
 
@@ -50,7 +57,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - same
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"traybackup.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"traybackup.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def resolve_command(
@@ -91,8 +98,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     _never_fail_to_print(sys.stdout, sys.stderr)
     output = Output(json="--json" in arguments)
+    with PrivateStreams() as streams:
+        return _run(arguments, output, streams)
+
+
+def _run(arguments: list[str], output: Output, streams: PrivateStreams) -> int:
     try:
-        with interrupting(), program.make_context("traybackup", arguments) as context:
+        with interrupting(), program.make_context("traybackup", arguments, obj=streams) as context:
             result = program.invoke(context)
         sys.stdout.flush()
     except BrokenPipeError:

@@ -24,7 +24,7 @@ def command(output: Output, *, access: Access) -> int:
 
 
 def _show(output: Output, found: PlaceStatus) -> None:
-    kind = "a backup drive" if found.kind == "drive" else "a folder"
+    kind = {"drive": "a backup drive", "folder": "a folder"}.get(found.kind, f"a place of {found.kind}")
     output.result(f"{clean(found.place)} is {kind} with {many(found.snapshots, 'snapshot')}, {size_text(found.size)}.")
     if found.newest is None or found.age is None:
         output.result("There is no backup in it yet.")

@@ -269,7 +269,9 @@ def test_an_allow_list_pins_name_version_and_files(site: Path, paths: Paths) -> 
     module = install(site, "good")
     install(site, "other", GOOD)
     (good, _) = discover(distributions(path=[str(site)]))
-    allowlist.pin(paths, [good])
+    assert allowlist.allow(paths, [good], ["good"]) == ("good",)
+    with pytest.raises(PluginRejected):
+        allowlist.allow(paths, [good], ["good", "nobody"])
 
     def survey() -> Survey:
         for name in imported():

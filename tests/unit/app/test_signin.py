@@ -29,10 +29,11 @@ from traybackup.api.errors import (
 from traybackup.api.progress import Cancel
 from traybackup.api.provider import Account, Redirects
 from traybackup.app import browser, config
+from traybackup.app.invitation import Invitation
 from traybackup.app.language import choose
 from traybackup.app.opening import Access, opened
 from traybackup.app.scopes import Scope, ScopedVault
-from traybackup.app.signin import Invitation, sign_in, sign_out
+from traybackup.app.signin import sign_in, sign_out
 from traybackup.app.vault import NoVault
 from traybackup.app.wording.pages import LANGUAGES
 

@@ -33,7 +33,7 @@ HEAVY = {
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_there_with_its_help(name: str, shell: Any) -> None:
     """The module of each command holds it under its name, and its own help begins as the overview says."""
-    command = importlib.import_module(f"traybackup.cli.{name}").command
+    command = importlib.import_module(f"traybackup.cli.{name.replace('-', '_')}").command
     assert isinstance(command, click.Command)
     assert command.name == name
     said = shell(name, "--help")
@@ -42,12 +42,13 @@ def test_every_command_is_there_with_its_help(name: str, shell: Any) -> None:
     assert said.err == ""
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "key"])
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_speaks_json(name: str) -> None:
-    """--json is everywhere, and so are -q and -v."""
-    command = importlib.import_module(f"traybackup.cli.{name}").command
-    options = {option for parameter in command.params for option in parameter.opts}
-    assert {"--json", "--quiet", "--verbose"} <= options
+    """--json is everywhere, and so are -q and -v; in a group, in each of its commands."""
+    command = importlib.import_module(f"traybackup.cli.{name.replace('-', '_')}").command
+    for one in command.commands.values() if isinstance(command, click.Group) else [command]:
+        options = {option for parameter in one.params for option in parameter.opts}
+        assert {"--json", "--quiet", "--verbose"} <= options
 
 
 def test_the_help_names_every_command(shell: Any) -> None:

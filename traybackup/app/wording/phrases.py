@@ -101,6 +101,28 @@ REJECTED: dict[str, str] = {
 }
 """Why a plugin is not used."""
 
+NO_KEYRING: dict[str, str] = {
+    "off": N_("it is switched off"),
+    "none": N_("there is none here that encrypts"),
+    "locked": N_("it is locked"),
+    "no-answer": N_("it does not answer"),
+    "failed": N_("it failed"),
+}
+"""Why the keyring cannot be used."""
+
+DOCTOR: dict[str, str] = {
+    "config": N_("The configuration is in order; destinations: {detail}."),
+    "config-wrong": N_("The configuration {detail} cannot be used: {why}."),
+    "clock": N_("The clock says {detail}."),
+    "clock-behind": N_("The clock says {detail}, which is before this program was installed: set date and time."),
+    "keyring": N_("The keyring keeps and gives back secrets."),
+    "keyring-unusable": N_("The keyring cannot be used: {why}. Backups to a stick go on; sign-ins cannot be kept."),
+    "plugin": N_("The plugin {detail} is in use."),
+    "plugin-rejected": N_("The plugin {detail} is not used: {why}."),
+    "plugins-unreadable": N_("The list of allowed plugins, {detail}, cannot be read, so no plugin is used."),
+}
+"""What ``traybackup doctor`` says about this computer."""
+
 WHY: dict[str, str] = REJECTED | {
     "wrong-hash": N_("its content was altered"),
     "wrong-size": N_("its size is wrong"),

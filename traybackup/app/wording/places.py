@@ -246,6 +246,11 @@ PLACES: dict[str, Wording] = {
         N_("The plugin “{plugin}”, which {place} needs, cannot be used: {why} ({reason})."),
         N_("Update or reinstall it; “traybackup plugins” lists all of them. Other places are not affected."),
     ),
+    "plugin-rejected:missing": Wording(
+        N_("No such plugin"),
+        N_("No plugin called “{plugin}” is installed."),
+        N_("“traybackup plugins” lists those that are."),
+    ),
     "plugin-rejected:switched-off": Wording(
         N_("The plugin is switched off"),
         N_("The plugin “{plugin}”, which {place} needs, is not among those that TRAYBACKUP_PLUGINS names."),

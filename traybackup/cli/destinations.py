@@ -1,0 +1,115 @@
+"""``traybackup destinations list | add | remove | test``."""
+
+import getpass
+from pathlib import Path
+
+import click
+
+from traybackup.app import forms
+from traybackup.app.destinations import NewDestination
+from traybackup.app.passwords import read_file
+from traybackup.app.units import size_text
+from traybackup.app.vault import Secret
+from traybackup.cli.options import at_terminal, common, not_empty, setting_pairs
+from traybackup.cli.output import Output, clean
+from traybackup.cli.services import service
+from traybackup.cli.signals import stoppable
+
+
+@click.group("destinations", help="Give places names, which can be used wherever a PLACE is wanted.")
+def command() -> None:
+    """Group the commands for destinations."""
+
+
+@command.command("list")
+@common
+def list_command(output: Output) -> None:
+    """List the destinations, and who is signed in for them."""
+    found = service(output).destinations()
+    output.record([forms.destination(one) for one in found])
+    if not found:
+        output.result("There are no destinations yet; “traybackup destinations add NAME PLACE” makes one.")
+        return
+    rows = [
+        (
+            clean(one.destination.name),
+            clean(one.destination.provider),
+            clean(", ".join(f"{key}={value}" for key, value in one.destination.settings.items())),
+            clean(one.account),
+        )
+        for one in found
+    ]
+    output.table(("Name", "Kind", "Settings", "Signed in as"), rows)
+
+
+@command.command("add")
+@click.argument("name")
+@click.argument("place")
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", callback=setting_pairs, help="A setting of the provider."
+)
+@click.option(
+    "--secret", "asked", multiple=True, metavar="KEY", help="Ask for this setting, and keep it in the keyring."
+)
+@click.option(
+    "--secret-file",
+    "files",
+    multiple=True,
+    metavar="KEY=FILE",
+    callback=setting_pairs,
+    help="Read this setting from FILE, and keep it in the keyring.",
+)
+@common
+def add_command(
+    output: Output, *, name: str, place: str, settings: dict[str, str], asked: tuple[str, ...], files: dict[str, str]
+) -> None:
+    """Give the PLACE (a folder, or provider:location) the NAME. The place itself is not touched."""
+    not_empty(name, "NAME")
+    not_empty(place, "PLACE")
+    secrets = {key: read_file(Path(file)) for key, file in files.items()}
+    wanted = [*asked, *(one.key for one in service(output).required_secrets(place))]
+    for key in dict.fromkeys(wanted):
+        if key not in secrets:
+            secrets[key] = _ask(key)
+    done = service(output).add_destination(NewDestination(name, place, settings, secrets))
+    output.record({"message_type": "destination_added", "name": name, "sign_in_needed": done.sign_in})
+    output.say(f"Added the destination {clean(name)}.")
+    if done.sign_in:
+        output.say(f"It wants a sign-in: traybackup sign-in {clean(name)}")
+
+
+def _ask(key: str) -> Secret:
+    """Ask for a secret on the terminal.
+
+    Raises:
+        click.UsageError: There is none.
+    """
+    if not at_terminal():
+        raise click.UsageError(f"The setting {key} is needed: --secret-file {key}=FILE.")  # noqa: EM102, TRY003 - click's way
+    return Secret(not_empty(getpass.getpass(f"{key}: "), key))
+
+
+@command.command("remove")
+@click.argument("name")
+@common
+def remove_command(output: Output, *, name: str) -> None:
+    """Forget the destination NAME, its sign-in and its secrets. What is saved there stays."""
+    service(output).remove_destination(not_empty(name, "NAME"))
+    output.record({"message_type": "destination_removed", "name": name})
+    output.say(f"Removed the destination {clean(name)}; the backups there are not touched.")
+
+
+@command.command("test")
+@click.argument("place", metavar="NAME|PLACE")
+@common
+def test_command(output: Output, *, place: str) -> None:
+    """Write a small object at a place, read it, and remove it."""
+    with stoppable() as cancel:
+        done = service(output).try_out(not_empty(place, "NAME"), cancel=cancel)
+    output.record(forms.tried(done))
+    held = "holds backups" if done.repository else "holds no backups yet"
+    output.say(
+        f"{clean(place)} works: a small object was written, read and removed in {done.seconds:.1f} s. It {held}."
+    )
+    if done.space.free is not None:
+        output.say(f"{size_text(done.space.free)} are free.")

@@ -1,0 +1,55 @@
+"""``traybackup doctor``."""
+
+import click
+
+from traybackup.app import forms
+from traybackup.app.findings import Level, Stated
+from traybackup.app.texts import Texts
+from traybackup.cli.options import common, not_empty
+from traybackup.cli.output import Output, clean
+from traybackup.cli.services import service
+from traybackup.cli.signals import stoppable
+
+_MARKS = {True: "ok", False: "WRONG", None: "skipped"}
+
+
+@click.command("doctor")
+@click.argument("place", required=False)
+@common
+def command(output: Output, *, place: str | None) -> int:
+    """Look whether this computer is in order: configuration, clock, keyring, plugins.
+
+    With a PLACE, state every promise of a place about it, in a scratch folder that is removed afterwards. On a service
+    this takes minutes and some hundred calls.
+    """
+    return _examine(output) if place is None else _state(output, not_empty(place, "PLACE"))
+
+
+def _examine(output: Output) -> int:
+    texts, worst = Texts(), 0
+    for found in service(output).examine():
+        output.record(forms.finding(found, texts))
+        line = f"{found.level.value:8} {clean(texts.doctor(found.code, found.detail, found.why))}"
+        if found.level is Level.OK:
+            output.say(line)
+        else:
+            output.warn(line)
+        worst = max(worst, int(found.level is Level.ERROR))
+    return worst
+
+
+def _state(output: Output, place: str) -> int:
+    def stated(found: Stated) -> None:
+        output.record(forms.stated(found))
+        line = f"{_MARKS[found.holds]:8} {found.says}"
+        if found.holds is False:
+            output.warn(f"{line} {clean(found.detail)}".rstrip())
+        else:
+            output.say(line)
+
+    with stoppable() as cancel:
+        holds = service(output).state_facts(place, cancel=cancel, stated=stated)
+    output.say(
+        f"{clean(place)} keeps what a place promises." if holds else f"{clean(place)} does not keep its promises."
+    )
+    return 0 if holds else 1

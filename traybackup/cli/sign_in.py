@@ -1,0 +1,67 @@
+"""``traybackup sign-in``."""
+
+import select
+import sys
+import threading
+
+import click
+
+from traybackup.app.invitation import Invitation, Paste
+from traybackup.cli.options import common, not_empty, setting_pairs
+from traybackup.cli.output import Output, clean
+from traybackup.cli.services import service
+from traybackup.cli.signals import stoppable
+
+_LOOK = 0.2
+
+
+@click.command("sign-in")
+@click.argument("target", metavar="PROVIDER|DESTINATION")
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", callback=setting_pairs, help="A setting to keep with it."
+)
+@common
+def command(output: Output, *, target: str, settings: dict[str, str]) -> None:
+    """Sign in to a service in your browser: for all places of a PROVIDER (gdrive), or for one DESTINATION.
+
+    Where there is no browser, open the address that is shown on any computer; then paste the address that the browser
+    ends at, even if it shows an error there.
+    """
+    not_empty(target, "PROVIDER")
+
+    def tell(invitation: Invitation) -> None:
+        _invite(output, invitation)
+
+    with stoppable() as cancel:
+        account = service(output).sign_in(target, settings=settings, tell=tell, paste=paster(), cancel=cancel)
+    output.record({"message_type": "signed_in", "target": target, "account": account.name})
+    output.say(f"Signed in as {clean(account.name or account.id)}.")
+
+
+def _invite(output: Output, invitation: Invitation) -> None:
+    output.record({"message_type": "sign_in", "address": invitation.address, "opened": invitation.opened})
+    if invitation.opened:
+        output.say("Your browser opens; sign in there. If it does not open, use this address:")
+    else:
+        output.say("Open this address in a browser, here or on another computer, and sign in there:")
+    output.say()
+    output.say(f"    {clean(invitation.address)}")
+    output.say()
+    if invitation.code:
+        output.say("Then paste the code that you are shown, and press Enter.")
+    elif not invitation.opened:
+        output.say("Then paste the address that the browser ends at, and press Enter.")
+
+
+def paster() -> Paste | None:
+    """Return what waits for a pasted line, None if nobody can paste one."""
+    if not sys.stdin.isatty() or sys.platform == "win32":  # select knows no consoles there
+        return None
+
+    def paste(stop: threading.Event) -> str | None:
+        while not stop.is_set():
+            if select.select([sys.stdin], [], [], _LOOK)[0]:
+                return sys.stdin.readline() or None
+        return None
+
+    return paste
