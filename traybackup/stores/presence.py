@@ -10,7 +10,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from traybackup.api.errors import PlaceGone, PlaceMissing, PlaceSwapped
+from traybackup.api.errors import AccessDenied, PlaceGone, PlaceMissing, PlaceSwapped
+from traybackup.stores.oserrors import DENIED
 
 _LARGEST_MARKER = 64 << 10
 
@@ -62,10 +63,13 @@ class Presence:
         Raises:
             PlaceGone: It is not there any more.
             PlaceSwapped: Another one is.
+            AccessDenied: We may not look any more.
         """
         try:
             device = os.stat(self._root).st_dev
         except OSError as error:
+            if error.errno in DENIED:
+                raise AccessDenied(place=self._root) from error
             raise PlaceGone(place=self._root) from error
         if self._block is not None and not os.path.exists(self._block):
             raise PlaceGone(place=self._root)

@@ -1,13 +1,16 @@
-"""A folder on a drive that fills up, turns read-only, is pulled out or swapped; with real mounts, so as root only."""
+"""A folder on a drive that fills up, turns read-only, is pulled out or swapped, or may not be used; as root only."""
 
+import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from traybackup.api.errors import PlaceGone, PlaceSwapped, StoreError, StoreFull, StoreReadOnly
+from traybackup.api.errors import AccessDenied, PlaceGone, PlaceSwapped, StoreError, StoreFull, StoreReadOnly
 from traybackup.api.store import BytesPayload
 from traybackup.stores.local import LocalStore
 from traybackup.testing.ground import Script
@@ -121,3 +124,66 @@ def test_closed_drive_can_be_unmounted(stick: Path, store: LocalStore) -> None:
     assert subprocess.run(["umount", stick], check=False, capture_output=True).returncode != 0
     store.close()
     assert subprocess.run(["umount", stick], check=False).returncode == 0
+
+
+@contextmanager
+def nobody() -> Iterator[None]:
+    """Do without the rights of root inside the block."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can give up rights")
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """Give a folder that everybody may look into and only we may change."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)  # noqa: S103 - that is what it is for
+        yield Path(folder)
+
+
+def test_place_that_may_not_be_used_is_not_missing(public: Path) -> None:
+    """A folder that we may not open is there: that is told apart from one that is missing."""
+    with LocalStore(public) as store:
+        store.put("config", PAYLOAD)
+    public.chmod(0o700)
+    with nobody(), pytest.raises(AccessDenied):
+        LocalStore(public)
+
+
+def test_missing_rights_are_told_as_such(public: Path) -> None:
+    """What may not be written, read, listed or removed is neither missing nor gone nor read-only."""
+    with LocalStore(public) as store:
+        store.put("config", PAYLOAD)
+        store.put(NAME, PAYLOAD)
+    with nobody(), LocalStore(public) as store:
+        for call in (
+            lambda: store.put("index/a", PAYLOAD),
+            lambda: store.put("config", PAYLOAD, overwrite=True),
+            lambda: store.get("config"),
+            lambda: store.get(NAME),
+            lambda: store.stat(NAME),
+            lambda: store.delete("config"),
+            lambda: list(store.entries("data/")),
+            lambda: store.read_back("config", len),
+        ):
+            with pytest.raises(AccessDenied):
+                call()
+        assert store.stat("config").size == 7
+
+
+def test_rights_that_are_lost_on_the_way(public: Path) -> None:
+    """A place that may not be looked at any more is not gone."""
+    inner = public / "stick"
+    inner.mkdir(mode=0o777)
+    inner.chmod(0o777)
+    with nobody():
+        store = LocalStore(inner)
+        store.put("config", PAYLOAD)
+    public.chmod(0o700)
+    with nobody(), store, pytest.raises(AccessDenied):
+        store.put(NAME, PAYLOAD)
