@@ -35,6 +35,7 @@ _PATH: int = getattr(os, "O_PATH", 0)
 
 _OPEN_FOLDER = os.O_RDONLY | _DIRECTORY | _NOFOLLOW | _CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC | _BINARY
+_WRITE = os.O_WRONLY | _NOFOLLOW | _CLOEXEC | _BINARY
 _READ = os.O_RDONLY | _NOFOLLOW | _CLOEXEC | _BINARY | getattr(os, "O_NONBLOCK", 0)
 _CHOWN: Callable[..., None] | None = getattr(os, "chown", None)
 _SETXATTR: Callable[..., None] | None = getattr(os, "setxattr", None)
@@ -136,6 +137,10 @@ class Folder:
     def read(self, name: bytes) -> int:
         """Return an existing file opened for reading; a FIFO in its place blocks nothing."""
         return os.open(name, _READ, dir_fd=self.fd)
+
+    def write(self, name: bytes) -> int:
+        """Return an existing file opened for writing."""
+        return os.open(name, _WRITE, dir_fd=self.fd)
 
     def link_target(self, name: bytes) -> bytes:
         """Return what a symlink holds."""

@@ -10,6 +10,7 @@ import errno
 import itertools
 import os
 import secrets
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from traybackup.api.errors import Cancelled, NotFound, StoreDamaged, StoreFailed
 from traybackup.api.progress import Cancel, Progress
 from traybackup.engine.batch import Batch, Failed, File, Job, Request, Restored
 from traybackup.engine.codec import BlobKind
+from traybackup.engine.farhand import FarHand
 from traybackup.engine.filesystem import TEMPORARY, Folder, Identity
 from traybackup.engine.hand import Common, Hand
 from traybackup.engine.placing import Overwrite
@@ -26,7 +28,7 @@ from traybackup.engine.repository import Repository
 from traybackup.engine.workers import Workers
 
 _WORKERS = 2
-_JOB_LOCAL, _GAP_LOCAL = 4 << 20, 64 << 10
+_JOB_LOCAL, _GAP_LOCAL = 1 << 20, 64 << 10
 _JOB_AFAR, _GAP_AFAR = 16 << 20, 1 << 20
 
 STOPPING = {
@@ -39,6 +41,9 @@ STOPPING = {
     errno.ESTALE: "gone",
 }
 """Errors after which nothing more can be written there, with the keyword of `TargetUnusable`."""
+
+_CAN_HELP = hasattr(os, "fork") and bool(sys.executable) and not getattr(sys, "frozen", False)
+"""Folders can be handed to another process there, and it can be started."""
 
 _where = itemgetter(0)
 
@@ -57,7 +62,13 @@ class FileWriter(Common):
         restored: Restored,
         progress: Progress,
         cancel: Cancel,
+        large: bool = False,
     ) -> None:
+        """Get ready.
+
+        Args:
+            large: There is so much to do that a second process is worth its start.
+        """
         self._repo = repo
         self.key, self.root, self.policy, self.us, self.progress = repo.key, root, policy, us, progress
         self.damaged: list[Request] = []
@@ -73,6 +84,11 @@ class FileWriter(Common):
         self._requests: list[Request] = []
         local = repo.store.capabilities.local
         self._job, self._gap = (_JOB_LOCAL, _GAP_LOCAL) if local else (_JOB_AFAR, _GAP_AFAR)
+        self._far: FarHand | None = None
+        self._far_is_free = False
+        if large and _CAN_HELP and (os.cpu_count() or 1) > 1:
+            with contextlib.suppress(OSError):  # then we do it alone
+                self._far = FarHand(self, place, self._token)
 
     # What the walk calls ---------------------------------------------------------------------------------------------
 
@@ -104,6 +120,11 @@ class FileWriter(Common):
         with contextlib.suppress(BaseException):  # the one that made us stop is on its way already
             self.wait()
 
+    def close(self) -> None:
+        """End the second process."""
+        if self._far is not None:
+            self._far.end()
+
     def reason(self, error: OSError) -> str:
         """Return why the target did not take an item, as a keyword.
 
@@ -126,10 +147,13 @@ class FileWriter(Common):
             for hand in self._hands:
                 hand.close()
             self._hands = []
+            if self._far is not None:
+                self._far.close()
 
     def _write(self, batch: Batch, unfinished: File | None) -> None:
         jobs = list(batch.jobs(self._job, self._gap))
         self._requests, self.damaged = batch.requests, []
+        self._far_is_free = self._far is not None
         workers = Workers("restore", _WORKERS, self._work)
         try:
             for job in _apart(jobs):
@@ -157,7 +181,7 @@ class FileWriter(Common):
         except (StoreDamaged, StoreFailed):
             self._work_singly(pack_id, requests)
         else:
-            self._hand().open(data, job.start, requests)
+            (self._far_hand() or self._hand()).open(data, job.start, requests)
 
     def _work_singly(self, pack_id: bytes, requests: list[Request]) -> None:
         """Take from a damaged pack what can still be read."""
@@ -170,6 +194,17 @@ class FileWriter(Common):
                 self.damaged.extend(wanted)
             else:
                 self._hand().open(data, offset, wanted)
+
+    def _far_hand(self) -> FarHand | None:
+        """Return the far hand for the thread that took it first in this batch, None for the others."""
+        if self._far is None:
+            return None
+        mine: bool | None = getattr(self._mine, "far", None)
+        if mine is None:
+            with self._lock:
+                mine, self._far_is_free = self._far_is_free, False
+            self._mine.far = mine
+        return self._far if mine else None
 
     def _hand(self) -> Hand:
         """Return this thread's own."""

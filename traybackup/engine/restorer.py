@@ -50,7 +50,10 @@ _MOST_FILES = 8_192
 _MOST_GROWING = 96
 """Files of several blobs in one batch: each may be open at the same time."""
 
-_MOST_BLOBS = 65_536
+_MOST_BLOBS = 32_768
+
+_LARGE_SIZE, _LARGE_COUNT = 64 << 20, 4_000
+"""From how many bytes or files on a second process is worth its start."""
 
 
 def restore(
@@ -93,7 +96,10 @@ def restore(
         preflight.check(repo, reader, root_tree, only, expected, folder, place)
         progress.expect(expected.entries, expected.size)
         progress.phase("restore")
-        run = _Restore(repo, reader, folder, place, overwrite, restored, progress, cancel, trust_times=trust_times)
+        large = expected.size >= _LARGE_SIZE or expected.entries >= _LARGE_COUNT
+        run = _Restore(
+            repo, reader, folder, place, overwrite, restored, progress, cancel, trust_times=trust_times, large=large
+        )
         run.run(root_tree, selection)
         progress.phase("flush")
         try:
@@ -144,6 +150,7 @@ class _Restore:
         cancel: Cancel,
         *,
         trust_times: bool,
+        large: bool,
     ) -> None:
         self._repo, self._reader, self._place = repo, reader, place
         self._policy, self._restored, self._progress, self._cancel = policy, restored, progress, cancel
@@ -159,6 +166,7 @@ class _Restore:
             restored=restored,
             progress=progress,
             cancel=cancel,
+            large=large,
         )
         self._finish = Finisher(self._folders, self._writer, policy, self._us, restored, progress)
         self._top = Directory(None, b"", b"")
@@ -193,6 +201,7 @@ class _Restore:
             raise
         finally:
             self._folders.close()
+            self._writer.close()
 
     def _children(
         self, directory: Directory, tree: bytes, selection: Selection | None
