@@ -44,7 +44,7 @@ from traybackup.engine.placing import (
 from traybackup.engine.repository import Repository
 from traybackup.engine.snapshots import Snapshot
 from traybackup.engine.tree import Node
-from traybackup.engine.walk import TreeReader
+from traybackup.engine.walk import Measure, TreeReader
 
 _MOST_FILES = 8_192
 _MOST_GROWING = 96
@@ -96,17 +96,21 @@ def restore(
         preflight.check(repo, reader, root_tree, only, expected, folder, place)
         progress.expect(expected.entries, expected.size)
         progress.phase("restore")
-        large = expected.size >= _LARGE_SIZE or expected.entries >= _LARGE_COUNT
+        large = _is_large(expected)
         run = _Restore(
             repo, reader, folder, place, overwrite, restored, progress, cancel, trust_times=trust_times, large=large
         )
         run.run(root_tree, selection)
         progress.phase("flush")
-        try:
-            flush(folder)
-        except OSError as error:
-            raise TargetUnusable(path=place, why=STOPPING.get(error.errno or 0, "gone")) from error
+        _flush(folder, place)
     return restored
+
+
+def _flush(folder: Folder, place: str) -> None:
+    try:
+        flush(folder)
+    except OSError as error:
+        raise TargetUnusable(path=place, why=STOPPING.get(error.errno or 0, "gone")) from error
 
 
 def problem(restored: Restored) -> RestoreError | None:
@@ -118,6 +122,10 @@ def problem(restored: Restored) -> RestoreError | None:
     if not done:
         return RestoreError(path=os.fsdecode(restored.failed[0].path))
     return RestoreIncomplete(failed=failed, total=failed + done + restored.directories)
+
+
+def _is_large(expected: Measure) -> bool:
+    return expected.size >= _LARGE_SIZE or expected.entries >= _LARGE_COUNT
 
 
 class _Last:
