@@ -1,6 +1,6 @@
 """Faults: what goes wrong with which call."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 
@@ -20,6 +20,7 @@ class Fault:
             * ``lost``: it is carried out, and the connection breaks instead of the answer;
             * ``cut``: the connection breaks in the middle of the answer;
             * ``junk``: something that is no JSON, though it says so;
+            * ``say``: *status*, *headers* and *body* are the answer, whatever was asked;
             * ``hang``: no answer for *seconds*;
             * ``duplicate``: what is created is there twice; ``flip``: one bit of what is stored differs, though the
               checksums say otherwise; ``short``: less is stored than arrived, and told so.
@@ -34,6 +35,9 @@ class Fault:
     skip: int = 0
     retry_after: str = ""
     seconds: float = 0.0
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/json; charset=UTF-8"})
+    body: bytes = b""
 
     def takes(self, method: str) -> bool:
         """Say whether this call is hit, and count it."""

@@ -223,7 +223,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Date", formatdate(time.time() + self._drive.world.skew, usegmt=True))
         for name, value in reply.headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(reply.body)))
+        if "Connection" not in reply.headers:
+            self.send_header("Content-Length", str(len(reply.body)))
+        else:
+            self.close_connection = True  # its end is the end of the answer
         self.end_headers()
         self.wfile.write(reply.body if reply.cut is None else reply.body[: reply.cut])
         if reply.cut is not None:
@@ -276,6 +279,8 @@ def _plain(world: World, grant: Grant, method: str, request: Request, body: byte
 def _told(fault: Fault) -> Reply:
     """Return the answer that a fault stands for."""
     do = fault.do
+    if do == "say":
+        return Reply(fault.status, fault.body, fault.headers)
     if do.startswith("html-"):
         return Reply.html("Error", int(do.removeprefix("html-")))
     if do == "portal":
