@@ -26,7 +26,7 @@ _BUFFERS = 512
 
 _PAGE = 4096
 _ZEROS = bytes(_PAGE)
-_LARGE = 1 << 20
+_LARGE = 256 << 10
 
 
 class Common(ABC):
@@ -197,9 +197,6 @@ class Hand:
                 os.ftruncate(fd, file.size)
             born = Inode.of(fd)
             unset = set_metadata(fd, file.metadata, common.us, born)
-            if file.size >= _LARGE and hasattr(os, "posix_fadvise"):
-                # begins to write it out now, so that the flush at the end has little left to do
-                os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
             file.fd = -1
             os.close(fd)
             aside = publish(self.folders[file.directory], file.temporary, file.name, file.verdict, common.policy)
@@ -237,10 +234,10 @@ def write_at(fd: int, buffers: list[memoryview], offset: int) -> None:
         size, written = len(buffers[0]), os.pwrite(fd, buffers[0], offset)
     else:
         size, written = sum(map(len, buffers)), os.pwritev(fd, buffers, offset)
-    if written == size:
-        return
-    rest = memoryview(b"".join(buffers))[written:]
-    while rest:
-        offset += written
-        written = os.pwrite(fd, rest, offset)
-        rest = rest[written:]
+    if written < size:
+        rest = memoryview(b"".join(buffers))
+        while written < size:
+            written += os.pwrite(fd, rest[written:], offset + written)
+    if size >= _LARGE and hasattr(os, "posix_fadvise"):
+        # the system begins to write it out now, so that the flush at the end has little left to do
+        os.posix_fadvise(fd, offset, size, os.POSIX_FADV_DONTNEED)

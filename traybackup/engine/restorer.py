@@ -30,6 +30,7 @@ from traybackup.engine.filesystem import (
 )
 from traybackup.engine.filewriter import STOPPING, FileWriter
 from traybackup.engine.finisher import Finisher
+from traybackup.engine.index import Index
 from traybackup.engine.placing import (
     Directory,
     Folders,
@@ -53,7 +54,7 @@ _MOST_GROWING = 96
 _MOST_BLOBS = 32_768
 
 _LARGE_SIZE, _LARGE_COUNT = 64 << 20, 4_000
-"""From how many bytes or files on a second process is worth its start."""
+_SMALL_BLOB = 256 << 10
 
 
 def restore(
@@ -96,7 +97,7 @@ def restore(
         preflight.check(repo, reader, root_tree, only, expected, folder, place)
         progress.expect(expected.entries, expected.size)
         progress.phase("restore")
-        large = _is_large(expected)
+        large = _is_large(expected, repo.index)
         run = _Restore(
             repo, reader, folder, place, overwrite, restored, progress, cancel, trust_times=trust_times, large=large
         )
@@ -124,8 +125,13 @@ def problem(restored: Restored) -> RestoreError | None:
     return RestoreIncomplete(failed=failed, total=failed + done + restored.directories)
 
 
-def _is_large(expected: Measure) -> bool:
-    return expected.size >= _LARGE_SIZE or expected.entries >= _LARGE_COUNT
+def _is_large(expected: Measure, index: Index) -> bool:
+    """Say whether a second process is worth its start: there is much to do, and most of it in small blobs.
+
+    Opening large ones is done in calls that let other threads run.
+    """
+    much = expected.size >= _LARGE_SIZE or expected.entries >= _LARGE_COUNT
+    return much and expected.size < _SMALL_BLOB * len(index)
 
 
 class _Last:
