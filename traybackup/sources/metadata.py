@@ -75,7 +75,8 @@ class Describer:
             kind,
             mode & 0o7777,
             status.st_mtime_ns,
-            status.st_atime_ns,
+            # for the time of access too, as restic does: the real one changes by looking, and every tree with it
+            status.st_mtime_ns,
             status.st_ctime_ns,
             uid,
             gid,
