@@ -129,16 +129,18 @@ class FarHand:
         with tempfile.TemporaryFile(prefix="traybackup-") as shared:
             shared.truncate(CAPACITY)
             self._shared = mmap.mmap(shared.fileno(), CAPACITY)
-            files = (shared.fileno(), common.root.fd)
-            self._process = subprocess.Popen(  # noqa: S603 - our own words
-                COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=files
-            )
+            key, files = common.key, (shared.fileno(), common.root.fd)
+            self._start(_Start(*files, common.policy.value, token, key.encrypt, key.mac_k, key.mac_r))
+
+    def _start(self, start: _Start) -> None:
+        self._process = subprocess.Popen(  # noqa: S603 - our own words
+            COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=(start.shared, start.root)
+        )
         assert self._process.stdin is not None  # noqa: S101 - as asked for
         assert self._process.stdout is not None  # noqa: S101 - as asked for
         self._to: BinaryIO = self._process.stdin  # type: ignore[assignment]  # typeshed's IO[bytes] is one
         self._from: BinaryIO = self._process.stdout  # type: ignore[assignment]  # same
-        key = common.key
-        _send(self._to, _Start(*files, common.policy.value, token, key.encrypt, key.mac_k, key.mac_r))
+        _send(self._to, start)
 
     def open(self, data: bytes, start: int, requests: list[Request]) -> None:
         """Do as `Hand.open`."""
@@ -266,7 +268,7 @@ class _Far(Common):
         self.damaged: list[Request] = []
         self._token = start.token.encode()
         self._count = 0
-        self._shared = memoryview(mmap.mmap(start.shared, CAPACITY))
+        self._shared = memoryview(mmap.mmap(start.shared, 0))
         self._hand = Hand(self)
         self._top = Directory(None, b"", b"")
         self._folders = {0: self._top}

@@ -58,7 +58,8 @@ def check(
     Raises:
         TargetUnusable: It does not.
     """
-    if not os.access(".", os.W_OK | os.X_OK, dir_fd=folder.fd, effective_ids=True):
+    effective = os.access in os.supports_effective_ids
+    if not os.access(".", os.W_OK | os.X_OK, dir_fd=folder.fd, effective_ids=effective):
         read_only = bool(os.fstatvfs(folder.fd).f_flag & os.ST_RDONLY)
         raise TargetUnusable(path=place, why="read-only" if read_only else "no-permission")
     largest = largest_file(folder)

@@ -87,7 +87,7 @@ def restore(
     """
     root_tree = what.tree if isinstance(what, Snapshot) else what
     progress, cancel = progress or Progress(), cancel or Cancel()
-    reader = TreeReader(repo)
+    reader = TreeReader(repo, rescue=True, cancel=cancel)
     reader.load(root_tree)
     progress.phase("scan")
     restored = Restored()
@@ -313,7 +313,7 @@ class _Restore:
     def _plan(self, batch: Batch, file: File, content: Sequence[bytes]) -> None:
         """Add a file to a batch; a very large one goes on in the next."""
         batch.files.append(file)
-        locate = self._repo.index.locate
+        locate = self._reader.locate
         for blob_id in content:
             location = locate(BlobKind.DATA, blob_id)
             if location is None:

@@ -12,11 +12,14 @@ from dataclasses import dataclass
 import msgspec
 
 from traybackup.api.errors import NotFound, NotInSnapshot, RepositoryDamaged, StoreDamaged
+from traybackup.api.progress import Cancel
 from traybackup.api.source import Kind, Metadata
 from traybackup.engine.codec import BlobKind, is_id
+from traybackup.engine.index import Location
 from traybackup.engine.names import NOT_NAMES
 from traybackup.engine.pack import PackedBlob, open_blobs
 from traybackup.engine.repository import Repository
+from traybackup.engine.rescue import complete_index
 from traybackup.engine.tree import Node, decode_tree
 
 _WINDOW = 256 << 10
@@ -32,8 +35,13 @@ class TreeReader:
     too. Plain trees are kept as long as they are small in sum, because a restore looks at each of them twice.
     """
 
-    def __init__(self, repo: Repository) -> None:
-        self._repo = repo
+    def __init__(self, repo: Repository, *, rescue: bool = False, cancel: Cancel | None = None) -> None:
+        """Get ready.
+
+        Args:
+            rescue: Look into the packs themselves, once, when a blob is not in the index.
+        """
+        self._repo, self._rescue, self._cancel = repo, rescue, cancel
         self._windows: deque[tuple[int, int, bytes]] = deque(maxlen=_WINDOWS)
         self._kept: dict[bytes, bytes] = {}
         self._room = _KEEP
@@ -60,8 +68,17 @@ class TreeReader:
         """
         return decode_tree(self.load(tree_id), tree_id, faults)
 
+    def locate(self, kind: BlobKind, blob_id: bytes) -> Location | None:
+        """Return where a blob lies, None if it is nowhere."""
+        location = self._repo.index.locate(kind, blob_id)
+        if location is None and self._rescue:
+            self._rescue = False
+            complete_index(self._repo, self._cancel)
+            location = self._repo.index.locate(kind, blob_id)
+        return location
+
     def _read(self, tree_id: bytes) -> bytes:
-        location = self._repo.index.locate(BlobKind.TREE, tree_id)
+        location = self.locate(BlobKind.TREE, tree_id)
         if location is not None:
             pack, offset, length, plain_length = location
             try:

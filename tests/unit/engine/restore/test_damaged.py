@@ -179,3 +179,33 @@ def test_a_sector_that_cannot_be_read_costs_only_its_blob(
     )
     restored = restore(made.repo, tree, target)
     assert (restored.files, len(restored.failed)) == (8, 1)
+
+
+@pytest.mark.parametrize("how", ["lost", "damaged"])
+def test_without_index_files_the_packs_tell_what_is_in_them(
+    made: Any, file: Make, folder: Make, target: Path, listing: Listing, how: str
+) -> None:
+    """A lost or damaged index costs nothing, and packs that nobody can read are passed over."""
+    tree = made.plant(tree_of_many(file, folder))
+    for name in made.objects("index/"):
+        if how == "lost":
+            del made.store.place.objects[name]
+        else:
+            spoil(made, name, lambda data: data.__setitem__(40, data[40] ^ 1))
+    made.store.place.objects[f"data/00/{'0' * 64}"] = b"no pack"
+    made.store.place.objects[f"data/01/{'01' * 32}"] = bytes(range(200)) + (150).to_bytes(4, "little")
+    made.repo.load_index(damaged=[])
+    assert len(made.repo.index) == 0
+    restored = restore(made.repo, tree, target)
+    assert (restored.files, restored.failed) == (32, [])
+    assert len([path for path, content in listing(target).items() if content]) == 32
+
+
+def test_a_pack_with_a_long_header_is_read_too(made: Any, file: Make, target: Path) -> None:
+    """The list of thousands of blobs in one pack is fetched in a second read."""
+    blobs = [b"%d" % number for number in range(3000)]
+    tree = made.plant({b"many": file(*blobs)})
+    made.repo.index = type(made.repo.index)()
+    restored = restore(made.repo, tree, target)
+    assert not restored.failed
+    assert (target / "many").read_bytes() == b"".join(blobs)

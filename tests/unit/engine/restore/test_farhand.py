@@ -35,11 +35,28 @@ def children() -> set[int]:
     return found
 
 
-@pytest.fixture(autouse=True)
-def helped(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """Let the second process do all the work, count its tasks, and see that it ends."""
+class Inside(farhand.FarHand):
+    """The same, with its far end in this process, where it can be measured."""
+
+    def _start(self, start: farhand._Start) -> None:
+        told = farhand.msgspec.structs.replace(start, shared=os.dup(start.shared), root=os.dup(start.root))
+        self._far = farhand._Far(told)
+        os.close(told.shared)
+
+    def _ask(self, task: farhand._Task) -> farhand._Answer:
+        encode = farhand.msgspec.msgpack.encode
+        return farhand._ANSWER.decode(encode(self._far.work(farhand._TASK.decode(encode(task)))))
+
+    def end(self) -> None:
+        self._far.root.close()
+
+
+@pytest.fixture(autouse=True, params=["apart", "inside"])
+def helped(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Let the far hand do all the work, count its tasks, and see that its process ends."""
     tasks: list[int] = []
-    ask = farhand.FarHand._ask
+    kind = Inside if request.param == "inside" else farhand.FarHand
+    ask = kind._ask
 
     def counting(self: farhand.FarHand, task: Any) -> Any:
         tasks.append(task.size)
@@ -47,7 +64,8 @@ def helped(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
     monkeypatch.setattr(restorer, "_LARGE_COUNT", 0)
     monkeypatch.setattr("traybackup.engine.filewriter._WORKERS", 1)
-    monkeypatch.setattr(farhand.FarHand, "_ask", counting)
+    monkeypatch.setattr("traybackup.engine.filewriter.FarHand", kind)
+    monkeypatch.setattr(kind, "_ask", counting)
     before = children() if sys.platform == "linux" else set()
     yield tasks
     assert any(tasks), "the second process had nothing to do"
@@ -157,6 +175,7 @@ def test_a_stop_reaches_it(made: Any, file: Make, target: Path, monkeypatch: pyt
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks /proc for its children")
+@pytest.mark.parametrize("helped", ["apart"], indirect=True)
 def test_its_death_ends_the_restore_in_order(made: Any, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the other process is killed the restore fails, and the next one goes on where it was."""
     monkeypatch.setattr("traybackup.engine.filewriter._JOB_AFAR", 4096)
@@ -175,3 +194,27 @@ def test_its_death_ends_the_restore_in_order(made: Any, target: Path, monkeypatc
     assert restored.skipped > 0
     assert restored.skipped + restored.files == 20
     assert len(os.listdir(target)) == 20
+
+
+def test_blobs_larger_than_the_shared_memory_are_done_here(
+    made: Any, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A piece that does not fit the shared memory is opened by the process that read it."""
+    monkeypatch.setattr(farhand, "CAPACITY", 10_000)
+    monkeypatch.setattr("traybackup.engine.filewriter._JOB_AFAR", 4096)
+    large, small = random.Random(1).randbytes(50_000), random.Random(2).randbytes(500)
+    restore(made.repo, made.plant({b"a": large, b"b": small}), target)
+    assert ((target / "a").read_bytes(), (target / "b").read_bytes()) == (large, small)
+
+
+def test_where_no_process_can_be_started_there_is_none(
+    made: Any, target: Path, monkeypatch: pytest.MonkeyPatch, helped: list[int]
+) -> None:
+    """A system that refuses another process gets its files all the same."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("traybackup.engine.filewriter.FarHand", refuse)
+    assert restore(made.repo, made.plant({b"a": b"1"}), target).files == 1
+    helped.append(1)  # nothing to do is right this once

@@ -442,6 +442,19 @@ def test_a_target_that_is_no_folder_is_refused(made: Any, target: Path) -> None:
         assert caught.value.why == "not-a-folder"
 
 
+@pytest.mark.parametrize(("flag", "why"), [(0, "no-permission"), (os.ST_RDONLY, "read-only")])
+def test_a_target_that_may_not_be_written_is_refused(
+    made: Any, target: Path, monkeypatch: pytest.MonkeyPatch, flag: int, why: str
+) -> None:
+    """No right to write and a medium that is read-only are told apart, before anything is tried."""
+    real = os.fstatvfs
+    monkeypatch.setattr(os, "fstatvfs", lambda fd: _Room(real(fd), f_flag=flag))
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    with pytest.raises(TargetUnusable) as caught:
+        restore(made.repo, made.plant({b"a": b"1"}), target)
+    assert caught.value.why == why
+
+
 def test_room_is_looked_at_before_anything_is_written(
     made: Any, file: Make, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -536,6 +549,118 @@ def test_an_empty_snapshot_is_no_failure(made: Any, target: Path) -> None:
     """A snapshot without files restores to an empty folder and all is well."""
     assert problem(restore(made.repo, made.plant({}), target)) is None
     assert os.listdir(target) == []
+
+
+class When(Progress):
+    """Does something once the file at *path* is restored."""
+
+    def __init__(self, path: bytes, deed: Callable[[], object]) -> None:
+        self._path, self._deed = path, deed
+
+    def item(self, path: bytes, state: str, size: int) -> None:
+        if path == self._path and state == "restored":
+            self._deed()
+
+
+def test_a_name_taken_meanwhile_by_a_stranger_is_his(made: Any, file: Make, special: Make, target: Path) -> None:
+    """Hard links and symlinks overwrite nothing either, and leave nothing behind when they cannot have their name."""
+    shared = file(b"one", links=2, inode=7, device_id=1)
+    tree = made.plant({b"a": shared, b"b": shared, b"l": special(Kind.SYMLINK, link_target=b"a")})
+
+    def intrude() -> None:
+        (target / "b").write_bytes(b"mine")
+        (target / "l").write_bytes(b"mine")
+
+    restored = restore(made.repo, tree, target, progress=When(b"/a", intrude))
+    assert [(item.path, item.reason) for item in restored.failed] == [(b"/b", "exists"), (b"/l", "exists")]
+    assert sorted(os.listdir(target)) == ["a", "b", "l"]
+    assert (target / "b").read_bytes() == (target / "l").read_bytes() == b"mine"
+
+
+def test_a_directory_moved_away_meanwhile_is_told(made: Any, folder: Make, target: Path) -> None:
+    """What was put into a directory that is gone cannot be finished; the rest of the restore goes on."""
+    tree = made.plant({b"d": folder({b"a": b"1"}), b"z": folder({b"b": b"2"})})
+    moved = When(b"/d/a", lambda: (target / "d").rename(target / "moved"))
+    restored = restore(made.repo, tree, target, progress=moved)
+    assert [(item.path, item.reason) for item in restored.failed] == [(b"/d", "ENOENT")]
+    assert (target / "z" / "b").read_bytes() == b"2"
+
+
+def test_a_first_name_that_fails_costs_the_others_nothing(made: Any, file: Make, target: Path) -> None:
+    """If the target does not take the first of two names, the second one gets the content."""
+    shared = file(b"one", links=2, inode=7, device_id=1)
+    restored = restore(made.repo, made.plant({b"n" * 256: shared, b"short": shared}), target)
+    assert [item.reason for item in restored.failed] == ["ENAMETOOLONG"]
+    assert (target / "short").read_bytes() == b"one"
+
+
+def test_a_file_that_cannot_be_compared_is_told(made: Any, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is there and may not be read is left alone, and the new one is reported."""
+    target.mkdir()
+    (target / "a").write_bytes(b"same")
+
+    def refuse(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("traybackup.engine.filesystem.Folder.read", refuse)
+    restored = restore(made.repo, made.plant({b"a": b"same"}), target)
+    assert [(item.path, item.reason) for item in restored.failed] == [(b"/a", "EACCES")]
+
+
+def test_metadata_that_cannot_be_set_again_is_counted(
+    made: Any, file: Make, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An equal file that can be read only once keeps its mode, which is told."""
+    from traybackup.engine.filesystem import Folder  # noqa: PLC0415 - patched here only
+
+    tree = made.plant({b"a": file(b"same")})
+    restore(made.repo, tree, target)
+    real, reads = Folder.read, []
+
+    def once(folder: Folder, name: bytes) -> int:
+        reads.append(name)
+        if len(reads) > 1:
+            raise PermissionError(13, "Permission denied")
+        return real(folder, name)
+
+    monkeypatch.setattr(Folder, "read", once)
+    restored = restore(made.repo, tree, target, overwrite=Overwrite.REPLACE)
+    assert (restored.skipped, restored.unset, restored.failed) == (1, {"mode": 1}, [])
+
+
+def test_leftovers_that_cannot_be_removed_do_no_harm(made: Any, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tidying up is no reason to fail."""
+    target.mkdir()
+    (target / (TEMPORARY + b"aabb-0").decode()).write_bytes(b"half")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(restorer, "sweep", refuse)
+    assert restore(made.repo, made.plant({b"a": b"1"}), target).failed == []
+
+
+def test_a_flush_that_fails_is_a_failure(made: Any, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the system says at the end that something was lost, nothing is said to be restored."""
+
+    def lose(_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(restorer, "flush", lose)
+    with pytest.raises(TargetUnusable) as caught:
+        restore(made.repo, made.plant({b"a": b"1"}), target)
+    assert caught.value.why == "gone"
+
+
+def test_writes_cut_short_are_continued(made: Any, file: Make, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system that writes less than it was asked to is asked again."""
+    pwrite, pwritev = os.pwrite, os.pwritev
+    monkeypatch.setattr(os, "pwrite", lambda fd, data, at: pwrite(fd, bytes(data)[:7], at))
+    monkeypatch.setattr(os, "pwritev", lambda fd, buffers, at: pwritev(fd, [bytes(buffers[0])[:3]], at))
+    blobs = [b"%03d" % number * 5 for number in range(20)]
+    restore(made.repo, made.plant({b"many": file(*blobs), b"one": b"0123456789" * 3}), target)
+    assert (target / "many").read_bytes() == b"".join(blobs)
+    assert (target / "one").read_bytes() == b"0123456789" * 3
 
 
 # Names that the target cannot hold ------------------------------------------------------------------------------------
