@@ -23,7 +23,6 @@ from traybackup.app import config, places, remote
 from traybackup.app.builtin import FOLDER, PATH
 from traybackup.app.config import Destination
 from traybackup.app.context import Context
-from traybackup.app.hosting import Hosted
 from traybackup.app.opening import find_place, named, open_place
 from traybackup.app.places import FolderPlace, ProviderPlace
 from traybackup.app.scopes import Scope, ScopedVault
@@ -116,7 +115,10 @@ def _add_remote(context: Context, new: NewDestination, place: ProviderPlace) -> 
     if place.location:
         own[hosted.location_field] = place.location
     remote.checked(hosted, {**place.settings, **own})
-    _check_secrets(hosted, new.secrets)
+    remote.check_secrets(hosted, new.secrets)
+    for one in hosted.fields:
+        if one.kind is FieldKind.SECRET and one.required and one.key not in new.secrets:
+            raise SettingInvalid(field=one.key, allowed=f"--secret {one.key}")
     vault = ScopedVault(context.vault, Scope("destination", new.name), context.redact)
     try:
         for key, secret in new.secrets.items():
@@ -139,16 +141,6 @@ def required_secrets(context: Context, text: str) -> tuple[Field, ...]:
             return ()
         fields = context.plugins.provider(place.provider).fields
     return tuple(one for one in fields if one.required and one.kind is FieldKind.SECRET)
-
-
-def _check_secrets(hosted: Hosted, given: Mapping[str, Secret]) -> None:
-    known = hosted.secret_keys()
-    for key in given:
-        if key not in known:
-            raise SettingInvalid(field=key, allowed=", ".join(sorted(known)))
-    for one in hosted.fields:
-        if one.key in known and one.required and one.key not in given:
-            raise SettingInvalid(field=one.key, allowed=f"--secret {one.key}")
 
 
 def _write(context: Context, new: Destination) -> Destination:

@@ -6,6 +6,7 @@ says what it is opened for.
 
 import hashlib
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -141,6 +142,18 @@ def checked(hosted: Hosted, given: Settings) -> dict[str, str]:
         if one.kind is not FieldKind.SECRET:
             _check(one, found.get(key, ""))
     return found
+
+
+def check_secrets(hosted: Hosted, given: Iterable[str]) -> None:
+    """See whether settings for the keyring are such.
+
+    Raises:
+        SettingInvalid: One is none.
+    """
+    known = hosted.secret_keys()
+    for key in given:
+        if key not in known:
+            raise SettingInvalid(field=key, allowed=", ".join(sorted(known)))
 
 
 def _check(one: Field, value: str) -> None:

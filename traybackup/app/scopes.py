@@ -6,6 +6,7 @@ their own. Beside them the host keeps a list of their names, so that all can be 
 
 import json
 import re
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple
 
@@ -76,10 +77,10 @@ class ScopedVault(provider.Vault):
         if len(value) > MAX_SECRET or not _checked(key):
             raise VaultUnavailable(why="too-long")
 
-    def is_empty(self) -> bool:
-        """Say whether nothing is kept here."""
+    def holds_other_than(self, settings: Collection[str]) -> bool:
+        """Say whether there is more here than secret *settings*: a sign-in."""
         known = self._listed()
-        return not known.keys and known.account is None
+        return known.account is not None or not set(known.keys) <= set(settings)
 
     @property
     def signed_in(self) -> SignedIn | None:
@@ -90,11 +91,17 @@ class ScopedVault(provider.Vault):
         """Remember who signed in."""
         self._list(replace(self._listed(), account=SignedIn(account.name, account.id, since)))
 
-    def empty(self) -> None:
-        """Forget every secret of the scope."""
-        for key in self._listed().keys:
-            self._delete(key)
-        self._delete(_LIST)
+    def empty(self, keep: Collection[str] = ()) -> None:
+        """Forget every secret of the scope, except those to *keep*."""
+        known = self._listed().keys
+        for key in known:
+            if key not in keep:
+                self._delete(key)
+        kept = tuple(key for key in known if key in keep)
+        if kept:
+            self._list(_Known(kept))
+        else:
+            self._delete(_LIST)
 
     def _listed(self) -> _Known:
         try:

@@ -39,6 +39,7 @@ from traybackup.app.plugins import Survey
 from traybackup.app.prune import Pruned, PruneRequest
 from traybackup.app.restore import Restoration, RestoreRequest
 from traybackup.app.status import PlaceStatus
+from traybackup.app.vault import Secret
 
 
 class Service:
@@ -162,6 +163,7 @@ class Service:
         target: str,
         *,
         settings: Mapping[str, str],
+        secret_settings: Mapping[str, Secret],
         tell: Callable[[Invitation], object],
         paste: Paste | None,
         cancel: Cancel,
@@ -169,7 +171,15 @@ class Service:
         """Sign in for a destination or a provider through the browser."""
         from traybackup.app import signin  # noqa: PLC0415 - brings an HTTP server that nobody else needs
 
-        return signin.sign_in(self._context, target, settings=settings, tell=tell, paste=paste, cancel=cancel)
+        return signin.sign_in(
+            self._context,
+            target,
+            settings=settings,
+            secret_settings=secret_settings,
+            tell=tell,
+            paste=paste,
+            cancel=cancel,
+        )
 
     def sign_out(self, target: str) -> bool:
         """Give a sign-in back and forget it; return whether there was any."""

@@ -34,6 +34,7 @@ from traybackup.app.opening import find_place, named
 from traybackup.app.places import ProviderPlace
 from traybackup.app.remote import Remote
 from traybackup.app.scopes import ScopedVault
+from traybackup.app.vault import Secret
 from traybackup.app.wording.pages import LANGUAGES, PAGES
 
 _PATIENCE = 300.0
@@ -47,6 +48,7 @@ def sign_in(
     target: str,
     *,
     settings: Mapping[str, str] | None = None,
+    secret_settings: Mapping[str, Secret] | None = None,
     tell: Tell,
     paste: Paste | None = None,
     cancel: Cancel | None = None,
@@ -57,6 +59,7 @@ def sign_in(
     Args:
         target: A destination's name, a provider's id, or ``provider:location``.
         settings: Of the destination, or for all places of the provider; kept once the sign-in has succeeded.
+        secret_settings: Those that belong into the keyring.
         paste: None: nobody can paste anything.
 
     Raises:
@@ -71,6 +74,9 @@ def sign_in(
         vault = ScopedVault(context.vault, remote.scope_of(place), context.redact)
         before = vault.signed_in  # a keyring that cannot be used is told before the owner is bothered
         staged = _Staged(vault)
+        remote.check_secrets(found.hosted, secret_settings or {})
+        for key, secret in (secret_settings or {}).items():
+            staged.set(key, secret.reveal())
         answer = _ask(context, found, tell=tell, paste=paste, cancel=cancel, patience=patience)
         context.redact.know(answer.code, answer.verifier)
         account = found.hosted.sign_in(found.settings, answer, staged, found.guard)
@@ -84,22 +90,27 @@ def sign_in(
 
 
 def sign_out(context: Context, target: str) -> bool:
-    """Give the sign-in of a destination or provider back, and forget its secrets; return whether there were any.
+    """Give the sign-in of a destination or provider back, and forget it; return whether there was any.
+
+    Settings that are secret stay: they are the owner's, not the service's.
 
     Raises:
-        StoreError: The service could not be told; everything is forgotten here all the same.
+        SignInImpossible: The place knows no sign-in.
+        StoreError: The service could not be told; the sign-in is forgotten here all the same.
     """
     with named(target):
         place = _place(context, target)
         found = remote.find(context, place)
         vault = ScopedVault(context.vault, remote.scope_of(place), context.redact)
-        if vault.is_empty():
+        if found.hosted.redirects is None:
+            raise SignInImpossible(why="not-offered")
+        settings = found.hosted.secret_keys()
+        if not vault.holds_other_than(settings):
             return False
         try:
-            if found.hosted.redirects is not None and vault.signed_in is not None:
-                found.hosted.sign_out(found.settings, vault, found.guard)
+            found.hosted.sign_out(found.settings, vault, found.guard)
         finally:
-            vault.empty()
+            vault.empty(keep=settings)
     return True
 
 

@@ -1,18 +1,14 @@
 """``traybackup destinations list | add | remove | test``."""
 
-import getpass
-from pathlib import Path
-
 import click
 
 from traybackup.app import forms
 from traybackup.app.destinations import NewDestination
-from traybackup.app.passwords import read_file
 from traybackup.app.units import size_text
-from traybackup.app.vault import Secret
-from traybackup.cli.options import at_terminal, common, not_empty, setting_pairs
+from traybackup.cli.options import common, not_empty
 from traybackup.cli.output import Output, clean
 from traybackup.cli.services import service
+from traybackup.cli.settings import Settings, settings
 from traybackup.cli.signals import stoppable
 
 
@@ -45,48 +41,18 @@ def list_command(output: Output) -> None:
 @command.command("add")
 @click.argument("name")
 @click.argument("place")
-@click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE", callback=setting_pairs, help="A setting of the provider."
-)
-@click.option(
-    "--secret", "asked", multiple=True, metavar="KEY", help="Ask for this setting, and keep it in the keyring."
-)
-@click.option(
-    "--secret-file",
-    "files",
-    multiple=True,
-    metavar="KEY=FILE",
-    callback=setting_pairs,
-    help="Read this setting from FILE, and keep it in the keyring.",
-)
+@settings
 @common
-def add_command(
-    output: Output, *, name: str, place: str, settings: dict[str, str], asked: tuple[str, ...], files: dict[str, str]
-) -> None:
+def add_command(output: Output, *, name: str, place: str, given: Settings) -> None:
     """Give the PLACE (a folder, or provider:location) the NAME. The place itself is not touched."""
     not_empty(name, "NAME")
     not_empty(place, "PLACE")
-    secrets = {key: read_file(Path(file)) for key, file in files.items()}
-    wanted = [*asked, *(one.key for one in service(output).required_secrets(place))]
-    for key in dict.fromkeys(wanted):
-        if key not in secrets:
-            secrets[key] = _ask(key)
-    done = service(output).add_destination(NewDestination(name, place, settings, secrets))
+    needed = [one.key for one in service(output).required_secrets(place)]
+    done = service(output).add_destination(NewDestination(name, place, given.plain, given.secrets(needed)))
     output.record({"message_type": "destination_added", "name": name, "sign_in_needed": done.sign_in})
     output.say(f"Added the destination {clean(name)}.")
     if done.sign_in:
         output.say(f"It wants a sign-in: traybackup sign-in {clean(name)}")
-
-
-def _ask(key: str) -> Secret:
-    """Ask for a secret on the terminal.
-
-    Raises:
-        click.UsageError: There is none.
-    """
-    if not at_terminal():
-        raise click.UsageError(f"The setting {key} is needed: --secret-file {key}=FILE.")  # noqa: EM102, TRY003 - click's way
-    return Secret(not_empty(getpass.getpass(f"{key}: "), key))
 
 
 @command.command("remove")

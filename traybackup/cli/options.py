@@ -140,21 +140,6 @@ def split_tags(_context: click.Context, _parameter: click.Parameter, value: tupl
     return tuple(dict.fromkeys(tag.strip() for text in value for tag in text.split(",") if tag.strip()))
 
 
-def setting_pairs(_context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:
-    """Return the values of ``--set key=value`` by key.
-
-    Raises:
-        click.BadParameter: One is no pair, or a key occurs twice.
-    """
-    found: dict[str, str] = {}
-    for text in value:
-        key, sign, word = text.partition("=")
-        if not sign or not key or key in found:
-            raise click.BadParameter(f"“{clean(text)}” is not {parameter.metavar}, or the key was given before.")  # noqa: EM102, TRY003
-        found[key] = word
-    return found
-
-
 def which(function: Callable[..., R]) -> Callable[..., R]:
     """Add ``--host``, ``--tag`` and ``--path``, handed over as a `Filter` called *meant*."""
 

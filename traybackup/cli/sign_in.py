@@ -7,9 +7,10 @@ import threading
 import click
 
 from traybackup.app.invitation import Invitation, Paste
-from traybackup.cli.options import common, not_empty, setting_pairs
+from traybackup.cli.options import common, not_empty
 from traybackup.cli.output import Output, clean
 from traybackup.cli.services import service
+from traybackup.cli.settings import Settings, settings
 from traybackup.cli.signals import stoppable
 
 _LOOK = 0.2
@@ -17,11 +18,9 @@ _LOOK = 0.2
 
 @click.command("sign-in")
 @click.argument("target", metavar="PROVIDER|DESTINATION")
-@click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE", callback=setting_pairs, help="A setting to keep with it."
-)
+@settings
 @common
-def command(output: Output, *, target: str, settings: dict[str, str]) -> None:
+def command(output: Output, *, target: str, given: Settings) -> None:
     """Sign in to a service in your browser: for all places of a PROVIDER (gdrive), or for one DESTINATION.
 
     Where there is no browser, open the address that is shown on any computer; then paste the address that the browser
@@ -33,7 +32,14 @@ def command(output: Output, *, target: str, settings: dict[str, str]) -> None:
         _invite(output, invitation)
 
     with stoppable() as cancel:
-        account = service(output).sign_in(target, settings=settings, tell=tell, paste=paster(), cancel=cancel)
+        account = service(output).sign_in(
+            target,
+            settings=given.plain,
+            secret_settings=given.secrets(),
+            tell=tell,
+            paste=paster(),
+            cancel=cancel,
+        )
     output.record({"message_type": "signed_in", "target": target, "account": account.name})
     output.say(f"Signed in as {clean(account.name or account.id)}.")
 

@@ -34,7 +34,7 @@ from traybackup.app.language import choose
 from traybackup.app.opening import Access, opened
 from traybackup.app.scopes import Scope, ScopedVault
 from traybackup.app.signin import sign_in, sign_out
-from traybackup.app.vault import NoVault
+from traybackup.app.vault import NoVault, Secret
 from traybackup.app.wording.pages import LANGUAGES
 
 
@@ -258,7 +258,7 @@ def test_a_destination_can_have_a_sign_in_of_its_own(stranger: Any, owner: Owner
     config.change(stranger.context.paths, edit)
     go(stranger, owner, "home", settings={"server": "https://mine.example"})
     assert secrets_of(stranger, "destination", "home").get("token") == "token-for-c-1"
-    assert secrets_of(stranger, "provider", "cloud").is_empty()
+    assert secrets_of(stranger, "provider", "cloud").get("token") is None
     assert config.load(stranger.context.paths).destinations["home"].settings == {"server": "https://mine.example"}
 
 
@@ -350,6 +350,30 @@ def test_signing_out_gives_back_and_forgets(stranger: Any, owner: Owner, cloud: 
 
     with pytest.raises(SignInNeeded), opened(stranger.context, Access("cloud:x")):
         pass
+
+
+def test_secret_settings_go_along_and_stay(stranger: Any, owner: Owner, cloud: Cloud) -> None:
+    """They are in the vault while the code is traded, are kept with the sign-in, and signing out leaves them."""
+    with pytest.raises(SettingInvalid):
+        go(stranger, owner, secret_settings={"color": Secret("red")})
+    assert owner.addresses == []
+    seen: list[str | None] = []
+    trading = cloud.sign_in
+
+    def look(settings: Any, answer: Any, vault: Any) -> Any:
+        seen.append(vault.get("password"))
+        return trading(settings, answer, vault)
+
+    cloud.sign_in = look  # type: ignore[method-assign]  # for this test
+    go(stranger, owner, secret_settings={"password": Secret("hunter2-hunter2")})
+    assert seen == ["hunter2-hunter2"]
+    assert sign_out(stranger.context, "cloud")
+    vault = secrets_of(stranger, "provider", "cloud")
+    assert vault.get("password") == "hunter2-hunter2"
+    assert vault.get("token") is None
+    assert not sign_out(stranger.context, "cloud")
+    vault.empty()
+    assert stranger.vault.secrets == {}
 
 
 def test_a_service_that_cannot_be_told_is_forgotten_all_the_same(stranger: Any, owner: Owner, cloud: Cloud) -> None:

@@ -15,7 +15,7 @@ import pytest
 from tests.foreign import install
 from traybackup.app import browser, context, doctor
 from traybackup.app.vault import Secret, Vault
-from traybackup.cli import destinations, sign_in
+from traybackup.cli import settings, sign_in
 from traybackup.testing import FACTS
 
 CLOUD = """
@@ -162,7 +162,7 @@ def test_secrets_of_a_destination_go_to_the_keyring(
     assert "hunter2" not in config.read_text()
     assert signed_in("destinations", "remove", "home").code == 0
     assert not [name for name in vault.secrets if name.startswith("destination")]
-    monkeypatch.setattr(destinations, "at_terminal", lambda: True)
+    monkeypatch.setattr(settings, "at_terminal", lambda: True)
     monkeypatch.setattr("getpass.getpass", lambda _prompt: "hunter2-typed")
     assert signed_in(*words, "--secret", "password").code == 0
     assert vault.secrets["destination home password"] == "hunter2-typed"
@@ -182,6 +182,8 @@ def test_secrets_of_a_destination_go_to_the_keyring(
         (["destinations", "test", "cloud:"], 1, "sign-in"),
         (["sign-in", "nowhere"], 1, "“nowhere”"),
         (["sign-in", "/srv"], 1, "no sign-in"),
+        (["sign-in", "cloud", "--secret", "color"], 2, "--secret-file color=FILE"),
+        (["sign-out", "/srv"], 1, "no sign-in"),
         (["sign-in", ""], 2, "empty"),
         (["sign-in", "cloud"], 1, "browser"),
         (["plugins", "--allow", "nobody"], 1, "“nobody”"),
