@@ -16,6 +16,9 @@
     │   ├── StoreFull                no room left
     │   ├── StoreReadOnly            write-protected or remounted read-only
     │   ├── AccessDenied             no right to read or write
+    │   │   └── CredentialsRefused   the user name, password or key in the settings is not accepted
+    │   ├── HostKeyUnknown           a server whose key nobody has confirmed yet
+    │   ├── HostKeyChanged           a server with another key than the one that was confirmed
     │   ├── StoreDamaged             what was read is not what was written
     │   ├── Offline                  no connection, time-out, a server's 5xx
     │   │   └── NotTheService        something else answered: a network's own page, a proxy
@@ -217,6 +220,35 @@ class AccessDenied(StoreError):
 
     code: ClassVar[str] = "access-denied"
     retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+
+
+class CredentialsRefused(AccessDenied):
+    """The place does not accept what the settings and the keyring hold to identify *user*."""
+
+    code: ClassVar[str] = "credentials-refused"
+    user: str = ""
+
+
+class HostKeyUnknown(StoreError):
+    """Nobody has confirmed yet that *host* is the right server; *fingerprint* is that of the key it shows.
+
+    Nothing was sent, no password either. Once the owner has said yes, the fingerprint goes into the settings.
+    """
+
+    code: ClassVar[str] = "host-key-unknown"
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+    host: str = ""
+    fingerprint: str = ""
+
+
+class HostKeyChanged(StoreError):
+    """*host* shows the key *fingerprint* instead of *expected*: it was set up anew, or is another server."""
+
+    code: ClassVar[str] = "host-key-changed"
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+    host: str = ""
+    fingerprint: str = ""
+    expected: str = ""
 
 
 class StoreDamaged(StoreError):

@@ -121,6 +121,26 @@ PLACES: dict[str, Wording] = {
         N_("You have no permission to use {place}."),
         N_("Correct the permissions of the folder, or run as the user who owns it."),
     ),
+    "credentials-refused": Wording(
+        N_("User name or password is not right"),
+        N_("{place} does not accept the user name, password or key that it was given."),
+        N_("Correct them in the settings of the place and try again."),
+    ),
+    "credentials-refused+user": Wording(
+        N_("User name or password is not right"),
+        N_("{place} does not accept the password or key of “{user}”."),
+        N_("Correct it, or the user name, in the settings of the place and try again."),
+    ),
+    "host-key-unknown": Wording(
+        N_("Is this the right server?"),
+        N_("{host} was not used from here before. Its key is {fingerprint}; nothing was sent to it."),
+        N_("If whoever runs the server says the same key, set “host_key” of the place to it. If not, stop."),
+    ),
+    "host-key-changed": Wording(
+        N_("The server has another key than before"),
+        N_("{host} shows the key {fingerprint}, but {expected} was confirmed; nothing was sent to it."),
+        N_("Ask whoever runs the server. If it was set up anew, set “host_key” to the new key; if not, do not."),
+    ),
     "store-damaged": Wording(
         N_("The drive does not keep what is written"),
         N_("{place} gave back something else than was written (“{name}”). The backup does not count."),
