@@ -68,7 +68,17 @@
     │   ├── ConfigTooNew             written by a newer program; it is left untouched
     │   ├── ConfigUnusable           the file cannot be read or written
     │   ├── DestinationUnknown       no destination of that name
-    │   └── DestinationExists        the name is taken
+    │   ├── DestinationExists        the name is taken
+    │   ├── DestinationInUse         a job saves to it
+    │   ├── JobUnknown               no job of that name
+    │   └── JobExists                the name is taken
+    ├── RunError                     a run as a process, not what it saves
+    │   ├── RunBusy                  (11) another run is at work for the same destination
+    │   ├── RunHung                  it gave no sign of life for long, and was ended
+    │   ├── RunTooLarge              it took more memory than it may, and was ended
+    │   ├── RunInterrupted           it ended without a word: killed, crashed, or the power went off
+    │   └── RunSkipped               it did not take place; the reason is told
+    ├── StateUnusable                this computer's own notes on past runs cannot be kept
     ├── WorkFolderUnusable           this computer's own folder for temporary files failed
     └── RestoreError
         ├── NotInSnapshot            no such path in the snapshot
@@ -609,11 +619,15 @@ class ConfigError(TraybackupError):
 
 
 class ConfigInvalid(ConfigError):
-    """The field at *path*, such as ``destinations.cloud.provider``, cannot be right; *allowed* says what is."""
+    """The field at *path*, such as ``destinations.cloud.provider``, cannot be right; *allowed* says what is.
+
+    *line* is where it stands in the file, 0 if it does not.
+    """
 
     code: ClassVar[str] = "config-invalid"
     path: str = ""
     allowed: str = ""
+    line: int = 0
 
 
 class ConfigTooNew(ConfigError):
@@ -642,6 +656,85 @@ class DestinationExists(ConfigError):
 
     code: ClassVar[str] = "destination-exists"
     name: str = ""
+
+
+class DestinationInUse(ConfigError):
+    """The destination *name* cannot go, because the job *job* saves to it."""
+
+    code: ClassVar[str] = "destination-in-use"
+    name: str = ""
+    job: str = ""
+
+
+class JobUnknown(ConfigError):
+    """There is no job called *name*."""
+
+    code: ClassVar[str] = "job-unknown"
+    name: str = ""
+
+
+class JobExists(ConfigError):
+    """There is a job called *name* already."""
+
+    code: ClassVar[str] = "job-exists"
+    name: str = ""
+
+
+class RunError(TraybackupError):
+    """A run of *job* did not come to its end as a process; what was saved before is sound."""
+
+    code: ClassVar[str] = "run-failed"
+    retry: ClassVar[Retry] = Retry.LATER
+    job: str = ""
+
+
+class RunBusy(RunError):
+    """Another run is at work for *destination*; this one did not begin."""
+
+    code: ClassVar[str] = "run-busy"
+    exit_code: ClassVar[int] = 11
+    destination: str = ""
+
+
+class RunHung(RunError):
+    """It gave no sign of life for *seconds*, and was ended."""
+
+    code: ClassVar[str] = "run-hung"
+    seconds: float = 0.0
+
+
+class RunTooLarge(RunError):
+    """It took *size* bytes of memory, more than it may, and was ended."""
+
+    code: ClassVar[str] = "run-too-large"
+    size: int = 0
+
+
+class RunInterrupted(RunError):
+    """It ended without a word: killed by signal *number*, crashed, or the power went off (0: nobody knows)."""
+
+    code: ClassVar[str] = "run-interrupted"
+    number: int = 0
+
+
+class RunSkipped(RunError):
+    """It did not take place, and *missed* more before it; *why*: ``off``, ``paused``, ``not-there``, ``busy``.
+
+    ``off``: the computer, or this program, was off or asleep.
+    """
+
+    code: ClassVar[str] = "run-skipped"
+    why: str = ""
+    missed: int = 0
+
+
+class StateUnusable(TraybackupError):
+    """The *file* with the notes on past runs cannot be used; *reason* is the system's or the database's word."""
+
+    code: ClassVar[str] = "state-unusable"
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+    file: str = ""
+    reason: str = ""
 
 
 class WorkFolderUnusable(TraybackupError):

@@ -11,6 +11,7 @@ from traybackup.api.errors import (
     Cancelled,
     ConfigInvalid,
     DestinationExists,
+    DestinationInUse,
     DestinationUnknown,
     SettingInvalid,
     StoreDamaged,
@@ -180,10 +181,14 @@ def remove(context: Context, name: str) -> None:
 
     Raises:
         DestinationUnknown: There is none of that name.
+        DestinationInUse: A job saves to it.
     """
     known = config.load(context.paths)
     if name not in known.destinations:
         raise DestinationUnknown(name=name)
+    for job in known.jobs.values():
+        if job.destination == name:
+            raise DestinationInUse(name=name, job=job.name)
     if known.destinations[name].provider != FOLDER:
         place = places.parse(name, known)
         if isinstance(place, ProviderPlace):

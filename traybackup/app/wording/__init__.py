@@ -7,6 +7,7 @@ one whose parameter *name* is known; the plain code is always there. Placeholder
 from traybackup.app.wording.backups import BACKUPS, SOURCES
 from traybackup.app.wording.marks import N_, Wording
 from traybackup.app.wording.places import CONFIG, PLACES
+from traybackup.app.wording.runs import RUNS
 
 __all__ = ["ERRORS", "N_", "Wording"]
 
@@ -28,4 +29,4 @@ OTHERS: dict[str, Wording] = {
     ),
 }
 
-ERRORS: dict[str, Wording] = PLACES | CONFIG | BACKUPS | SOURCES | OTHERS
+ERRORS: dict[str, Wording] = PLACES | CONFIG | BACKUPS | SOURCES | RUNS | OTHERS
