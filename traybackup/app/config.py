@@ -15,6 +15,13 @@
     [destinations.cloud.settings]
     folder = "TrayBackup"
 
+    [runs]
+    start_delay = 3                          # minutes after the program's start before anything starts by itself
+    hang_after = 30                          # minutes without a sign of life until a run is ended
+    memory = "2GB"                           # that a run may take; without it, what this computer can bear
+
+Jobs, and the days on which the shop is closed, are described in `traybackup.app.jobs`.
+
 It is read strictly: a field that cannot be right is named with its path and with what is allowed. It is written as a
 whole at one moment, with the owner's comments; the last five versions stay beside it. No secret is ever in it.
 """
@@ -22,16 +29,20 @@ whole at one moment, with the owner's comments; the last five versions stay besi
 import contextlib
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from traybackup.api.errors import ConfigInvalid, ConfigTooNew, ConfigUnusable
-from traybackup.app import limits
+from traybackup.api.errors import ConfigError, ConfigTooNew, ConfigUnusable
+from traybackup.app import jobs, limits, opendays
+from traybackup.app.jobs import Job
 from traybackup.app.limits import NO_LIMIT, Timetable
+from traybackup.app.opendays import OpenDays
 from traybackup.app.paths import Paths
+from traybackup.app.reading import Reader, Table, day_text
 from traybackup.app.safefile import write_private
+from traybackup.app.units import parse_size
 
 VERSION = 1
 GENERATIONS = 5
@@ -39,11 +50,37 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 PROVIDER = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_TOP = ("version", "upload_limit", "download_limit", "providers", "destinations")
+_TOP = (
+    "version",
+    "upload_limit",
+    "download_limit",
+    "closed",
+    "runs",
+    "providers",
+    "destinations",
+    "jobs",
+)
 _DESTINATION = ("provider", "upload_limit", "download_limit", "settings")
+_RUNS = ("start_delay", "hang_after", "memory")
+_LEAST_MEMORY = 64 << 20
 _RETRIES = 5
 
 Settings = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RunLimits:
+    """What holds for every run.
+
+    Attributes:
+        start_delay: Seconds after the program's start before anything starts by itself.
+        hang_after: Seconds without a sign of life until a run is ended.
+        memory: Bytes that a run may take; None: what this computer can bear.
+    """
+
+    start_delay: float = 180.0
+    hang_after: float = 1800.0
+    memory: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +111,9 @@ class Config:
     providers: Mapping[str, Settings] = field(default_factory=dict)
     upload: Timetable = NO_LIMIT
     download: Timetable = NO_LIMIT
+    jobs: Mapping[str, Job] = field(default_factory=dict)
+    open_days: OpenDays = opendays.ALWAYS
+    runs: RunLimits = field(default_factory=RunLimits)
 
     def limits(self, destination: str) -> tuple[Timetable, Timetable]:
         """Return the limits up and down for a destination; for a place without a name those that hold for all."""
@@ -99,6 +139,32 @@ def load(paths: Paths) -> Config:
     return Config() if data is None else understand(data, str(file))
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration to work with, and what is wrong if it is not the one in the file."""
+
+    config: Config
+    problem: ConfigError | None = None
+
+
+def load_or_earlier(paths: Paths) -> Loaded:
+    """Read the configuration; if it cannot be right, the newest of the earlier versions that can.
+
+    Backups go on while a slip of the keyboard waits to be mended. What a newer program wrote is no slip.
+    """
+    try:
+        return Loaded(load(paths))
+    except ConfigTooNew as error:
+        return Loaded(Config(), error)
+    except ConfigError as error:
+        for file in _versions(file_of(paths)):
+            with contextlib.suppress(ConfigError):
+                data = _read(file)
+                if data is not None:
+                    return Loaded(understand(data, str(file)), error)
+        return Loaded(Config(), error)
+
+
 def _read(file: Path) -> bytes | None:
     try:
         return file.read_bytes()
@@ -117,93 +183,102 @@ def understand(data: bytes, file: str) -> Config:
         ConfigUnusable: It is no TOML.
     """
     try:
-        found = tomllib.loads(data.decode("utf-8-sig"))
+        text = data.decode("utf-8-sig")
+        found = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise ConfigUnusable(file=file, reason=str(error)) from error
-    reader = _Reader(file)
+    reader = Reader(file, text)
     version = found.get("version", VERSION)
     if type(version) is not int or version < 1:
         reader.refuse("version", str(VERSION))
     if version > VERSION:
         raise ConfigTooNew(file=file, version=version)
     reader.known("", found, _TOP)
-    return Config(
+    config = Config(
         destinations={
-            name: reader.destination(name, table) for name, table in reader.tables("destinations", found, NAME)
+            name: _destination(reader, name, table) for name, table in reader.tables("destinations", found, NAME)
         },
         providers={
-            name: reader.settings(f"providers.{name}", table)
+            name: _settings(reader, f"providers.{name}", table)
             for name, table in reader.tables("providers", found, PROVIDER)
         },
-        upload=reader.limit("upload_limit", found) or NO_LIMIT,
-        download=reader.limit("download_limit", found) or NO_LIMIT,
+        upload=_limit(reader, "upload_limit", found) or NO_LIMIT,
+        download=_limit(reader, "download_limit", found) or NO_LIMIT,
+        jobs={name: jobs.read(reader, name, table) for name, table in reader.tables("jobs", found, NAME)},
+        open_days=_open_days(reader, found.get("closed", [])),
+        runs=_run_limits(reader, reader.table("runs", found.get("runs", {}))),
+    )
+    for job in config.jobs.values():
+        if job.destination not in config.destinations:
+            reader.refuse(f"jobs.{job.name}.destination", ", ".join(config.destinations) or "[destinations.…]")
+    return config
+
+
+def _settings(reader: Reader, path: str, table: Table) -> Settings:
+    found = {}
+    for key, value in table.items():
+        if not _KEY.fullmatch(key):
+            reader.refuse(f"{path}.{key}", _KEY.pattern)
+        if isinstance(value, bool):
+            found[key] = "true" if value else "false"
+        elif isinstance(value, str | int | float):
+            found[key] = str(value)
+        else:
+            reader.refuse(f"{path}.{key}", '"…", 123, true, false')
+    return found
+
+
+def _limit(reader: Reader, key: str, table: Table, above: str = "") -> Timetable | None:
+    value = table.get(key)
+    if value is None:
+        return None
+    try:
+        return limits.parse(str(value) if type(value) in (str, int) else "?")
+    except ValueError:
+        reader.refuse(f"{above}{key}", limits.ALLOWED)
+
+
+def _destination(reader: Reader, name: str, table: Table) -> Destination:
+    path = f"destinations.{name}"
+    reader.known(path, table, _DESTINATION)
+    provider = table.get("provider")
+    if not isinstance(provider, str) or not PROVIDER.fullmatch(provider):
+        reader.refuse(f"{path}.provider", "folder, gdrive, …")
+    return Destination(
+        name,
+        provider,
+        _settings(reader, f"{path}.settings", reader.table(f"{path}.settings", table.get("settings", {}))),
+        _limit(reader, "upload_limit", table, f"{path}."),
+        _limit(reader, "download_limit", table, f"{path}."),
     )
 
 
-class _Reader:
-    """Reads tables, and names what is wrong in them."""
+def _open_days(reader: Reader, value: object) -> OpenDays:
+    plain = [day_text(one) for one in value] if isinstance(value, list) else day_text(value)
+    words = reader.texts("closed", plain, opendays.ALLOWED)
+    try:
+        return opendays.parse(words)
+    except ValueError as error:
+        reader.refuse(f"closed.{words.index(str(error)) + 1}", opendays.ALLOWED)
 
-    def __init__(self, file: str) -> None:
-        self._file = file
 
-    def refuse(self, path: str, allowed: str) -> NoReturn:
-        raise ConfigInvalid(file=self._file, path=path, allowed=allowed)
-
-    def known(self, path: str, table: Mapping[str, object], allowed: Iterable[str]) -> None:
-        for key in table:
-            if key not in allowed:
-                self.refuse(f"{path}.{key}".lstrip("."), ", ".join(allowed))
-
-    def table(self, path: str, value: object) -> Mapping[str, object]:
-        if not isinstance(value, dict):
-            self.refuse(path, f"[{path}]")
-        return value
-
-    def tables(
-        self, path: str, above: Mapping[str, object], names: re.Pattern[str]
-    ) -> list[tuple[str, Mapping[str, object]]]:
-        found = []
-        for name, value in self.table(path, above.get(path, {})).items():
-            if not names.fullmatch(name):
-                self.refuse(f"{path}.{name}", names.pattern)
-            found.append((name, self.table(f"{path}.{name}", value)))
-        return found
-
-    def settings(self, path: str, table: Mapping[str, object]) -> Settings:
-        found = {}
-        for key, value in table.items():
-            if not _KEY.fullmatch(key):
-                self.refuse(f"{path}.{key}", _KEY.pattern)
-            if isinstance(value, bool):
-                found[key] = "true" if value else "false"
-            elif isinstance(value, str | int | float):
-                found[key] = str(value)
-            else:
-                self.refuse(f"{path}.{key}", '"…", 123, true, false')
-        return found
-
-    def limit(self, key: str, table: Mapping[str, object], above: str = "") -> Timetable | None:
-        value = table.get(key)
-        if value is None:
-            return None
+def _run_limits(reader: Reader, table: Table) -> RunLimits:
+    reader.known("runs", table, _RUNS)
+    usual = RunLimits()
+    memory = usual.memory
+    if "memory" in table:
         try:
-            return limits.parse(str(value) if type(value) in (str, int) else "?")
+            memory = parse_size(str(table["memory"]))
         except ValueError:
-            self.refuse(f"{above}{key}", limits.ALLOWED)
-
-    def destination(self, name: str, table: Mapping[str, object]) -> Destination:
-        path = f"destinations.{name}"
-        self.known(path, table, _DESTINATION)
-        provider = table.get("provider")
-        if not isinstance(provider, str) or not PROVIDER.fullmatch(provider):
-            self.refuse(f"{path}.provider", "folder, gdrive, …")
-        return Destination(
-            name,
-            provider,
-            self.settings(f"{path}.settings", self.table(f"{path}.settings", table.get("settings", {}))),
-            self.limit("upload_limit", table, f"{path}."),
-            self.limit("download_limit", table, f"{path}."),
-        )
+            memory = 0
+        if memory < _LEAST_MEMORY:
+            reader.refuse("runs.memory", "512M, 2GB")
+    delay, hang = table.get("start_delay"), table.get("hang_after")
+    return RunLimits(
+        usual.start_delay if delay is None else 60 * reader.number("runs.start_delay", delay, 0, 240, whole=False),
+        usual.hang_after if hang is None else 60 * reader.number("runs.hang_after", hang, 1, 1440, whole=False),
+        memory,
+    )
 
 
 def change(paths: Paths, edit: Callable[[dict[str, Any]], None]) -> Config:
@@ -243,8 +318,13 @@ def _keep(file: Path, before: bytes | None) -> None:
     """Keep what was there as the first of the earlier versions."""
     if before is None:
         return
-    versions = [file.with_name(f"config.{number}.toml") for number in range(1, GENERATIONS + 1)]
+    versions = _versions(file)
     for newer, older in zip(versions[-2::-1], versions[:0:-1], strict=True):
         with contextlib.suppress(FileNotFoundError):
             newer.replace(older)
     write_private(versions[0], before)
+
+
+def _versions(file: Path) -> list[Path]:
+    """Return where the earlier versions are, or would be, newest first."""
+    return [file.with_name(f"config.{number}.toml") for number in range(1, GENERATIONS + 1)]
