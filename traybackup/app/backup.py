@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
 from pathlib import Path
 
 from traybackup import __version__
@@ -29,6 +28,7 @@ from traybackup.app.estimate import estimating
 from traybackup.app.locking import locked
 from traybackup.app.opening import Access, NewRepository, find_place, opened_or_made
 from traybackup.app.places import FolderPlace
+from traybackup.app.runs import Outcome
 from traybackup.app.workfolder import work_folder
 from traybackup.engine import snapshots
 from traybackup.engine.archiver import Archived, Counts, archive, emptied
@@ -37,12 +37,7 @@ from traybackup.engine.repository import Repository
 from traybackup.engine.snapshots import Snapshot
 from traybackup.sources.folder import FolderSource
 
-
-class Outcome(Enum):
-    """How a run ended that wrote a snapshot."""
-
-    SUCCESS = "success"
-    PARTIAL = "partial"
+__all__ = ["Backup", "BackupRequest", "Outcome", "back_up"]
 
 
 @dataclass(frozen=True, slots=True)

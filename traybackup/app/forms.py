@@ -15,10 +15,10 @@ from traybackup.app.forget import Forgotten
 from traybackup.app.keys import KeyChanged, KeyList
 from traybackup.app.locking import LockFile
 from traybackup.app.opening import NewRepository
+from traybackup.app.placestatus import PlaceStatus
 from traybackup.app.plugins import Survey
 from traybackup.app.prune import Pruned
 from traybackup.app.restore import Restoration
-from traybackup.app.status import PlaceStatus
 from traybackup.app.texts import Texts
 from traybackup.engine.codec import format_datetime
 from traybackup.engine.snapshots import Snapshot

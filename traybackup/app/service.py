@@ -19,9 +19,9 @@ from traybackup.app import (
     keys,
     listing,
     locking,
+    placestatus,
     prune,
     restore,
-    status,
 )
 from traybackup.app.backup import Backup, BackupRequest
 from traybackup.app.check import Check, CheckRequest
@@ -35,10 +35,10 @@ from traybackup.app.keys import KeyChanged, KeyList, NewKey
 from traybackup.app.listing import Contents, Filter, SnapshotList
 from traybackup.app.locking import LockFile
 from traybackup.app.opening import Access, NewRepository
+from traybackup.app.placestatus import PlaceStatus
 from traybackup.app.plugins import Survey
 from traybackup.app.prune import Pruned, PruneRequest
 from traybackup.app.restore import Restoration, RestoreRequest
-from traybackup.app.status import PlaceStatus
 from traybackup.app.vault import Secret
 
 
@@ -94,7 +94,7 @@ class Service:
 
     def status(self, access: Access) -> PlaceStatus:
         """Tell how a place is doing."""
-        return status.status(self._context, access)
+        return placestatus.status(self._context, access)
 
     def unlock(self, access: Access, *, remove_all: bool = False) -> tuple[LockFile, ...]:
         """Remove locks that nobody holds any more, or all; return them."""

@@ -4,7 +4,7 @@ import click
 
 from traybackup.app import forms
 from traybackup.app.opening import Access
-from traybackup.app.status import PlaceStatus
+from traybackup.app.placestatus import PlaceStatus
 from traybackup.app.texts import Texts
 from traybackup.app.units import size_text, span_text
 from traybackup.cli.options import common, from_place

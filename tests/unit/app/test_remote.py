@@ -30,11 +30,11 @@ from traybackup.app.check import CheckRequest, check
 from traybackup.app.listing import Filter, list_snapshots
 from traybackup.app.opening import Access, opened
 from traybackup.app.places import ProviderPlace, parse
+from traybackup.app.placestatus import status
 from traybackup.app.prune import PruneRequest, prune
 from traybackup.app.remote import Remote, checked
 from traybackup.app.restore import RestoreRequest, bring_back
 from traybackup.app.scopes import Scope, ScopedVault
-from traybackup.app.status import status
 from traybackup.app.vault import NoVault
 from traybackup.stores import retrying
 from traybackup.testing import Do, Fault
