@@ -59,9 +59,9 @@ class Field:
 
     Attributes:
         key: Its name in the config: ``[a-z][a-z0-9_]*``.
-        label: What the owner reads, in English; translations come from the plugin's catalogue.
+        label: What the owner reads, in English; see `Provider.translations`.
         help: One sentence more, if the label is not enough.
-        choices: For `FieldKind.CHOICE`.
+        choices: For `FieldKind.CHOICE`; the values themselves, which may have translations, too.
         advanced: Shown only when asked for.
     """
 
@@ -146,6 +146,12 @@ class Provider(ABC):
         fields: Its settings. The location after the colon is `location_field`.
         location_field: The key that the text after the colon stands for.
         redirects: How its sign-in comes back; None: it needs no sign-in.
+        translations: `label`, and what the fields say, in other languages: by language (``de``, ``es``), then by the
+            English text. What is missing stays English. Errors need none: the host has the words for all of them.
+
+            ::
+
+                translations = {"de": {"Folder": "Ordner", "Password": "Passwort"}, "es": {"Folder": "Carpeta"}}
     """
 
     id: ClassVar[str]
@@ -153,6 +159,7 @@ class Provider(ABC):
     fields: ClassVar[Sequence[Field]] = ()
     location_field: ClassVar[str] = "folder"
     redirects: ClassVar[Redirects | None] = None
+    translations: ClassVar[Mapping[str, Mapping[str, str]]] = {}
 
     @abstractmethod
     def open(self, settings: Mapping[str, str], vault: Vault) -> Store:

@@ -3,6 +3,7 @@
 ::
 
     version = 1
+    language = "de"                          # without it that of the system
     upload_limit = "08:00,512 18:00,off"     # KiB a second, for every destination that says nothing else
 
     [providers.gdrive]                       # settings for all places of a provider
@@ -37,6 +38,7 @@ from typing import Any
 from traybackup.api.errors import ConfigError, ConfigTooNew, ConfigUnusable
 from traybackup.app import jobs, limits, opendays
 from traybackup.app.jobs import Job
+from traybackup.app.language import LANGUAGES
 from traybackup.app.limits import NO_LIMIT, Timetable
 from traybackup.app.opendays import OpenDays
 from traybackup.app.paths import Paths
@@ -52,6 +54,7 @@ PROVIDER = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _TOP = (
     "version",
+    "language",
     "upload_limit",
     "download_limit",
     "closed",
@@ -105,12 +108,14 @@ class Config:
     Attributes:
         providers: Settings for all places of a provider, by its id.
         upload, download: For every destination that says nothing else.
+        language: Empty: that of the system.
     """
 
     destinations: Mapping[str, Destination] = field(default_factory=dict)
     providers: Mapping[str, Settings] = field(default_factory=dict)
     upload: Timetable = NO_LIMIT
     download: Timetable = NO_LIMIT
+    language: str = ""
     jobs: Mapping[str, Job] = field(default_factory=dict)
     open_days: OpenDays = opendays.ALWAYS
     runs: RunLimits = field(default_factory=RunLimits)
@@ -204,6 +209,7 @@ def understand(data: bytes, file: str) -> Config:
         },
         upload=_limit(reader, "upload_limit", found) or NO_LIMIT,
         download=_limit(reader, "download_limit", found) or NO_LIMIT,
+        language=reader.choice("language", found.get("language", ""), {"": "", **{one: one for one in LANGUAGES}}),
         jobs={name: jobs.read(reader, name, table) for name, table in reader.tables("jobs", found, NAME)},
         open_days=_open_days(reader, found.get("closed", [])),
         runs=_run_limits(reader, reader.table("runs", found.get("runs", {}))),

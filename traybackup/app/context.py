@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from traybackup.api.errors import RepositoryLocked, StoreError
-from traybackup.app import allowlist, plugins
+from traybackup.app import allowlist, plugins, preference
 from traybackup.app.builtin import Folder
 from traybackup.app.discovery import installed
+from traybackup.app.language import Language
 from traybackup.app.passwords import VARIABLE as PASSWORD_VARIABLE
 from traybackup.app.paths import Paths, find
 from traybackup.app.plugins import PluginHost
@@ -46,6 +47,7 @@ class Context:
     plugins: PluginHost = field(default_factory=PluginHost)
     redact: Redactor = field(default_factory=Redactor)
     trying: Trying = lambda _error, _seconds: None
+    language: Language = field(default_factory=Language)
 
 
 def utc_now() -> datetime:
@@ -72,6 +74,7 @@ def build(
     *,
     trying: Trying = no_failure_is_told,
     before_plugins: Callable[[], object] = nothing,
+    language: Language | None = None,
 ) -> Context:
     """Return the surroundings of this process."""
     environment = os.environ if environment is None else environment
@@ -95,6 +98,7 @@ def build(
         ),
         redact=redact,
         trying=trying,
+        language=language or preference.find(environment),
     )
 
 

@@ -135,12 +135,12 @@ def _add_remote(context: Context, new: NewDestination, place: ProviderPlace) -> 
 
 
 def required_secrets(context: Context, text: str) -> tuple[Field, ...]:
-    """Return the settings of a place that must be given and belong into the keyring."""
+    """Return the settings of a place that must be given and belong into the keyring, in the owner's language."""
     with named(text):
         place = places.parse(text, config.load(context.paths))
         if isinstance(place, FolderPlace):
             return ()
-        fields = context.plugins.provider(place.provider).fields
+        fields = context.plugins.provider(place.provider).fields_in(context.language.code)
     return tuple(one for one in fields if one.required and one.kind is FieldKind.SECRET)
 
 

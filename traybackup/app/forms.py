@@ -1,4 +1,7 @@
-"""Forms: results as programs read them, under restic's field names. Source: restic's doc/075_scripting.rst."""
+"""Forms: results as programs read them, under restic's field names, in English whatever the owner's language.
+
+Source: restic's doc/075_scripting.rst.
+"""
 
 import dataclasses
 import json
@@ -145,9 +148,9 @@ def item_error(path: bytes, message: str, during: str) -> Form:
     return {"message_type": "error", "error": {"message": message}, "during": during, "item": item}
 
 
-def fault(error: TraybackupError, texts: Texts) -> Form:
+def fault(error: TraybackupError) -> Form:
     """Return something wrong with the repository that did not end the command."""
-    form: Form = {"message_type": "error", "message": texts.error(error).explanation, "error": error.code}
+    form: Form = {"message_type": "error", "message": Texts().error(error).explanation, "error": error.code}
     if isinstance(error, RepositoryDamaged):
         form |= {"kind": error.kind, "id": error.id, "why": error.why}
     return form
@@ -236,11 +239,11 @@ def check_summary(one: Check) -> Form:
     }
 
 
-def problem(one: Problem, texts: Texts) -> Form:
+def problem(one: Problem) -> Form:
     """Return one thing that is wrong, and the files it costs."""
     return {
         "message_type": "error",
-        "message": f"{one.kind} {one.id[:8]} {texts.fault(one.why)}",
+        "message": f"{one.kind} {one.id[:8]} {Texts().fault(one.why)}",
         "kind": one.kind,
         "id": one.id,
         "why": one.why,
@@ -256,7 +259,7 @@ def problem(one: Problem, texts: Texts) -> Form:
     }
 
 
-def plugins(one: Survey, texts: Texts) -> Form:
+def plugins(one: Survey) -> Form:
     """Return the plugins, used and rejected."""
 
     def named(plugin: Plugin) -> Form:
@@ -276,7 +279,7 @@ def plugins(one: Survey, texts: Texts) -> Form:
         ],
         "rejected": [
             named(found.plugin)
-            | {"why": found.why.value, "reason": texts.rejected(found.why.value), "detail": found.detail}
+            | {"why": found.why.value, "reason": Texts().rejected(found.why.value), "detail": found.detail}
             for found in one.rejected
         ],
     }
@@ -304,7 +307,7 @@ def tried(one: Tried) -> Form:
     }
 
 
-def finding(one: Finding, texts: Texts) -> Form:
+def finding(one: Finding) -> Form:
     """Return what was found out about this computer."""
     return {
         "message_type": "finding",
@@ -312,7 +315,7 @@ def finding(one: Finding, texts: Texts) -> Form:
         "code": one.code,
         "detail": one.detail,
         "why": one.why,
-        "message": texts.doctor(one.code, one.detail, one.why),
+        "message": Texts().doctor(one.code, one.detail, one.why),
     }
 
 

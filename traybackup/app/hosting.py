@@ -6,6 +6,7 @@ under a `Guard`, and what comes back is what it should be.
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from traybackup.api.provider import (
     Account,
@@ -46,8 +47,27 @@ class Hosted:
         self.fields: tuple[Field, ...] = tuple(provider.fields)
         self.location_field: str = provider.location_field
         self.redirects: Redirects | None = provider.redirects
+        self.translations = provider.translations
         self._provider = provider
         _check(self)
+        self.translations = {language: dict(words) for language, words in provider.translations.items()}
+
+    def label_in(self, language: str) -> str:
+        """Return what the owner of that language reads."""
+        return self._in(language, self.label)
+
+    def fields_in(self, language: str) -> tuple[Field, ...]:
+        """Return the settings as the owner of that language reads them."""
+        return tuple(
+            replace(one, label=self._in(language, one.label), help=self._in(language, one.help)) for one in self.fields
+        )
+
+    def choice_in(self, language: str, choice: str) -> str:
+        """Return what the owner of that language reads for one of a field's choices."""
+        return self._in(language, choice)
+
+    def _in(self, language: str, text: str) -> str:
+        return self.translations.get(language, {}).get(text, text)
 
     def secret_keys(self) -> frozenset[str]:
         """Return the settings that are kept in the vault."""
@@ -105,6 +125,7 @@ def _check(hosted: Hosted) -> None:
         "fields": len(keys) == len(hosted.fields) == len(set(keys)) and all(map(_is_sane, hosted.fields)),
         "location_field": type(hosted.location_field) is str,
         "redirects": back is None or _is_sane_way_back(back),
+        "translations": _are_sane(hosted.translations),
     }
     wrong = next((name for name, is_right in right.items() if not is_right), "")
     if wrong:
@@ -115,6 +136,15 @@ def _is_sane(one: Field) -> bool:
     texts = (one.key, one.label, one.default, one.help, *one.choices)
     return (
         all(type(text) is str for text in texts) and bool(_KEY.fullmatch(one.key)) and isinstance(one.kind, FieldKind)
+    )
+
+
+def _are_sane(translations: object) -> bool:
+    return isinstance(translations, Mapping) and all(
+        type(language) is str
+        and isinstance(words, Mapping)
+        and all(type(text) is str and type(word) is str and word.strip() for text, word in words.items())
+        for language, words in translations.items()
     )
 
 

@@ -82,14 +82,14 @@ class Loopback:
     Args:
         redirects: What the service accepts.
         state: The one that the answer must carry.
-        pages: The pages in the owner's language.
+        pages: The pages in the owner's *language*.
 
     Raises:
         SignInImpossible: Every port that the service accepts is taken.
     """
 
-    def __init__(self, redirects: Redirects, state: str, pages: Mapping[str, Page]) -> None:
-        self._state, self._pages = state, pages
+    def __init__(self, redirects: Redirects, state: str, pages: Mapping[str, Page], *, language: str = "en") -> None:
+        self._state, self._pages, self._language = state, pages, language
         self._path = redirects.path or f"/{secrets.token_urlsafe(16)}"
         self._lock = threading.Lock()
         self._answer: Returned | None = None
@@ -164,8 +164,8 @@ class Loopback:
         """Return a page."""
         title, text = (html.escape(word) for word in self._pages[name])
         return (
-            f'<!DOCTYPE html><html><head><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style></head>'
-            f"<body><h1>{title}</h1><p>{text}</p></body></html>"
+            f'<!DOCTYPE html><html lang="{self._language}"><head><meta charset="utf-8"><title>{title}</title>'
+            f"<style>{_STYLE}</style></head><body><h1>{title}</h1><p>{text}</p></body></html>"
         ).encode()
 
 

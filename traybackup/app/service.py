@@ -32,6 +32,7 @@ from traybackup.app.findings import Finding, Stated
 from traybackup.app.forget import ForgetRequest, Forgotten
 from traybackup.app.invitation import Invitation, Paste
 from traybackup.app.keys import KeyChanged, KeyList, NewKey
+from traybackup.app.language import Language
 from traybackup.app.listing import Contents, Filter, SnapshotList
 from traybackup.app.locking import LockFile
 from traybackup.app.opening import Access, NewRepository
@@ -207,6 +208,7 @@ def build(
     *,
     trying: Trying = context.no_failure_is_told,
     before_plugins: Callable[[], object] = context.nothing,
+    language: Language | None = None,
 ) -> Service:
     """Put the service of this process together.
 
@@ -215,5 +217,9 @@ def build(
         waiting: Is told who is in the way of a lock, before each wait.
         trying: Is told of a failure of a place that is not the last word.
         before_plugins: Called before the first line of a plugin runs.
+        language: What the owner reads; None: what the environment, the configuration or the system says.
     """
-    return Service(context.build(environment, clock, waiting, trying=trying, before_plugins=before_plugins))
+    surroundings = context.build(
+        environment, clock, waiting, trying=trying, before_plugins=before_plugins, language=language
+    )
+    return Service(surroundings)

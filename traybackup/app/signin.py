@@ -26,7 +26,7 @@ from traybackup.api.errors import (
 )
 from traybackup.api.progress import Cancel
 from traybackup.api.provider import Account, Redirects, SignInAnswer, SignInRequest
-from traybackup.app import browser, config, language, remote
+from traybackup.app import browser, config, remote
 from traybackup.app.context import Context
 from traybackup.app.invitation import Invitation, Paste, Tell
 from traybackup.app.loopback import Loopback, Returned, understand
@@ -35,7 +35,7 @@ from traybackup.app.places import ProviderPlace
 from traybackup.app.remote import Remote
 from traybackup.app.scopes import ScopedVault
 from traybackup.app.vault import Secret
-from traybackup.app.wording.pages import LANGUAGES, PAGES
+from traybackup.app.wording.pages import PAGES, Page
 
 _PATIENCE = 300.0
 """Seconds that the owner has: long enough for a second factor, short enough for a forgotten window."""
@@ -177,8 +177,9 @@ def _ask(
 
 def _listener(redirects: Redirects, state: str, context: Context, *, can_paste: bool) -> Loopback | None:
     """Return an open listener, None where the owner is to paste a code instead."""
+    pages = {name: Page(*map(context.language.gettext, page)) for name, page in PAGES.items()}
     try:
-        return Loopback(redirects, state, PAGES[language.choose(context.environment, LANGUAGES)])
+        return Loopback(redirects, state, pages, language=context.language.code)
     except SignInImpossible:
         if redirects.paste and can_paste:
             return None

@@ -5,14 +5,13 @@ catalogue over the same sentences.
 """
 
 import errno
-import gettext
 import os
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 from traybackup.api.errors import TraybackupError
-from traybackup.app.units import size_text, span_text
+from traybackup.app.language import Language
 from traybackup.app.wording import ERRORS, Wording
 from traybackup.app.wording.phrases import (
     DEMO,
@@ -20,11 +19,13 @@ from traybackup.app.wording.phrases import (
     FAULTS,
     FINDINGS,
     KEPT,
+    KINDS,
     NO_KEYRING,
     REASONS,
     REJECTED,
     UNSET,
     WHY,
+    WHY_ROUGHLY,
     WORDS,
 )
 
@@ -47,8 +48,9 @@ class Message(NamedTuple):
 class Texts:
     """The sentences of one language."""
 
-    def __init__(self, translations: gettext.NullTranslations | None = None) -> None:
-        self._translate = (translations or gettext.NullTranslations()).gettext
+    def __init__(self, language: Language | None = None) -> None:
+        self.language = language or Language()
+        self._translate = self.language.gettext
 
     def error(self, error: TraybackupError) -> Message:
         """Return what to tell about *error*."""
@@ -78,6 +80,10 @@ class Texts:
         """Return what is wrong with a part of the backups."""
         return self._translate(FAULTS[why]) if why in FAULTS else self._translate(FAULTS["damaged"])
 
+    def kind(self, word: str) -> str:
+        """Return what a part of the backups is called."""
+        return self._translate(KINDS[word]) if word in KINDS else word
+
     def rejected(self, why: str) -> str:
         """Return why a plugin is not used."""
         return self._translate(REJECTED[why]) if why in REJECTED else why
@@ -87,7 +93,7 @@ class Texts:
         known = NO_KEYRING.get(why) or REJECTED.get(why)
         shown = self._translate(known) if known else why
         if code == "clock" or code.startswith("clock-"):
-            detail = _local_time(detail)
+            detail = _local_time(self.language, detail)
         return self._translate(DOCTOR[code]).format(detail=detail, why=shown)
 
     def no_keyring(self, why: str) -> str:
@@ -106,45 +112,51 @@ class Texts:
 
     def unset(self, what: str, count: int) -> str:
         """Return what restored items lack because the target cannot hold it or we may not set it."""
-        return self._translate(UNSET.get(what, UNSET["attributes"])).format(count=count)
+        return self.language.ngettext(*UNSET.get(what, UNSET["attributes"]), count)
 
     def _shown(self, name: str, value: Value) -> str:
         if value is None or value == "":
             return self._translate(WORDS.get(name, WORDS["unknown"]))
         if name == "why":
-            return self._translate(WHY[str(value)]) if value in WHY else str(value).replace("-", " ")
+            return self._why(str(value))
+        if name == "kind":
+            return self.kind(str(value))
         form = _FORMS.get(name)
-        return form(value) if form else str(value)
+        return form(self.language, value) if form else str(value)
+
+    def _why(self, word: str) -> str:
+        known = WHY.get(word) or WHY_ROUGHLY.get(word.partition("-")[0])
+        return self._translate(known) if known else word.replace("-", " ")
 
 
 def choose(code: str, params: Mapping[str, Value]) -> Wording:
     """Return the most fitting wording: by the word *why* and a known parameter, else by the code alone."""
     for key in (f"{code}:{params.get('why')}", code):
-        known = (f"{key}+{name}" for name, value in params.items() if value not in (None, ""))
+        known = (f"{key}+{name}" for name, value in params.items() if value)
         for candidate in (*known, key):
             if candidate in ERRORS:
                 return ERRORS[candidate]
     return ERRORS["failed"]
 
 
-def _local_time(text: str) -> str:
+def _local_time(language: Language, text: str) -> str:
     """Return an ISO time as local time to the minute; what is none stays as it is."""
     try:
-        return datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M")
+        return language.moment(datetime.fromisoformat(text))
     except ValueError:
         return text
 
 
-def _number(value: Value) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
+def _number(language: Language, value: Value) -> str:
+    return language.number(value) if isinstance(value, int) else str(value)
 
 
 _SHORT_ID = 8
-_FORMS: dict[str, Callable[[Value], str]] = {
-    **dict.fromkeys(("needed", "size", "added", "bytes"), lambda value: size_text(int(value or 0))),
-    **dict.fromkeys(("retry_after", "seconds"), lambda value: span_text(float(value or 0))),
-    **dict.fromkeys(("since", "now", "newest"), lambda value: _local_time(str(value))),
-    **dict.fromkeys(("id", "snapshot", "lock", "what"), lambda value: str(value)[:_SHORT_ID]),
+_FORMS: dict[str, Callable[[Language, Value], str]] = {
+    **dict.fromkeys(("needed", "size", "added", "bytes"), lambda language, value: language.size(int(value or 0))),
+    **dict.fromkeys(("retry_after", "seconds"), lambda language, value: language.span(abs(float(value or 0)))),
+    **dict.fromkeys(("since", "now", "newest"), lambda language, value: _local_time(language, str(value))),
+    **dict.fromkeys(("id", "snapshot", "lock", "what"), lambda _, value: str(value)[:_SHORT_ID]),
     **dict.fromkeys(("files", "receipts", "rows", "sold_since", "failed", "total", "count"), _number),
 }
 """How the parameter of a name is shown; any other as it is."""

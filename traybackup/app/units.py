@@ -11,17 +11,25 @@ _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgtp]?)(b|ib)?\s*", re.IGNORECASE)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 
 
-def size_text(size: int) -> str:
-    """Return *size* bytes for people: three significant digits, decimal units."""
+def scaled(size: int) -> tuple[float, int, str]:
+    """Return *size* bytes as a value, the digits to show behind its point, and the unit; of bytes no unit."""
     value = float(size)
     for step in _STEPS:
         if value < 999.5 or step == _STEPS[-1]:  # noqa: PLR2004 - would round to 1000
             break
         value /= 1000
-    if step == "bytes":
-        return "1 byte" if size == 1 else f"{size} bytes"
+    if step == _STEPS[0]:
+        return value, 0, ""
     digits = 2 if value < 9.995 else 1 if value < 99.95 else 0  # noqa: PLR2004 - three significant digits
-    return f"{value:.{digits}f} {step}"
+    return value, digits, step
+
+
+def size_text(size: int) -> str:
+    """Return *size* bytes for people: three significant digits, decimal units."""
+    value, digits, unit = scaled(size)
+    if not unit:
+        return "1 byte" if size == 1 else f"{size} bytes"
+    return f"{value:.{digits}f} {unit}"
 
 
 def parse_size(text: str) -> int:
@@ -49,6 +57,11 @@ def span_text(seconds: float) -> str:
     if minutes < 60:  # noqa: PLR2004 - an hour
         return f"{minutes} min {rest:02} s"
     hours, minutes = divmod(minutes, 60)
-    if hours < 48:  # noqa: PLR2004 - two days
-        return f"{hours} h {minutes:02} min"
-    return f"{hours // 24} days"
+    days = days_of(seconds)
+    return f"{days} days" if days else f"{hours} h {minutes:02} min"
+
+
+def days_of(seconds: float) -> int:
+    """Return the whole days in a span that is told in days, 0 for a shorter one."""
+    hours = max(0, round(seconds)) // 3600
+    return hours // 24 if hours >= 48 else 0  # noqa: PLR2004 - two days

@@ -15,10 +15,9 @@ from traybackup.app import forms
 from traybackup.app.backup import Backup, BackupRequest, Outcome
 from traybackup.app.opening import Access, NewRepository
 from traybackup.app.texts import Texts
-from traybackup.app.units import size_text, span_text
 from traybackup.cli.news import tell_made
 from traybackup.cli.options import common, moment, no_empty, size, split_tags, to_place
-from traybackup.cli.output import Output, clean, list_items, many
+from traybackup.cli.output import Output, clean, list_items
 from traybackup.cli.progress import Standing, Tally, item_teller, shown, wanted
 from traybackup.cli.services import service
 from traybackup.cli.signals import stoppable
@@ -117,29 +116,44 @@ def _status(now: Standing) -> dict[str, object]:
 
 
 def _tell(output: Output, done: Backup) -> None:
-    texts = Texts()
+    english, texts, language = Texts(), output.texts, output.language
     for item in done.unreadable:
         output.record_error(forms.item_error(item.path, item.reason, "archival"))
     for found in done.findings:
-        output.record_error(forms.item_error(found.path, texts.finding(found.code, found.detail), "finding"))
+        output.record_error(forms.item_error(found.path, english.finding(found.code, found.detail), "finding"))
     for damage in done.damaged:
-        output.record_error(forms.fault(damage, texts))
+        output.record_error(forms.fault(damage))
         output.warn(clean(texts.error(damage).line))
-    counts = done.counts
-    list_items(output, "could not be read:", [(item.path, item.reason) for item in done.unreadable])
+    unreadable = [(item.path, texts.reason(item.reason)) for item in done.unreadable]
+    list_items(output, language.gettext("could not be read:"), unreadable)
     notes = [(found.path, texts.finding(found.code, found.detail)) for found in done.findings]
-    list_items(output, "noticed:", notes)
+    list_items(output, language.gettext("noticed:"), notes)
+    counts = done.counts
     output.say(
-        f"Saved {many(counts.total_files_processed, 'file')}, {size_text(counts.total_bytes_processed)}, "
-        f"in {span_text(done.seconds)}: {counts.files_new:,} new, {counts.files_changed:,} changed; "
-        f"{size_text(counts.data_added_packed)} added to the place."
+        language.gettext(
+            "Saved {files}, {size}, in {span}: {new} new, {changed} changed; {added} added to the place.",
+            files=language.ngettext("{count} file", "{count} files", counts.total_files_processed),
+            size=language.size(counts.total_bytes_processed),
+            span=language.span(done.seconds),
+            new=language.number(counts.files_new),
+            changed=language.number(counts.files_changed),
+            added=language.size(counts.data_added_packed),
+        )
     )
+    snapshot = done.snapshot.id[:8]
     if done.unreadable:
         output.say(
-            f"Snapshot {done.snapshot.id[:8]} is incomplete: {many(len(done.unreadable), 'item')} could not be read."
+            language.ngettext(
+                "Snapshot {snapshot} is incomplete: {count} item could not be read.",
+                "Snapshot {snapshot} is incomplete: {count} items could not be read.",
+                len(done.unreadable),
+                snapshot=snapshot,
+            )
         )
     else:
-        output.say(f"Snapshot {done.snapshot.id[:8]} is complete and was read back from the medium.")
+        output.say(
+            language.gettext("Snapshot {snapshot} is complete and was read back from the medium.", snapshot=snapshot)
+        )
     output.record(forms.backup_summary(done))
 
 

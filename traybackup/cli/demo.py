@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 
 from traybackup.app.demo.steps import Step, Story
-from traybackup.app.texts import Texts
 from traybackup.cli.options import common, not_empty
 from traybackup.cli.output import Output, clean
 from traybackup.cli.services import service
@@ -21,16 +20,16 @@ def command(output: Output, *, parent: str | None, clean: bool) -> int:
 
     Nothing of yours is touched; everything happens in a new folder.
     """
-    texts, number = Texts(), 0
+    number = 0
 
     def step(done: Step) -> None:
         nonlocal number
         number += 1
-        output.say(f"{number}. {_clean(texts.demo(done.code, done.params))}")
+        output.say(f"{number}. {_clean(output.texts.demo(done.code, done.params))}")
         output.record({"message_type": "step", "step": done.code} | done.params)
 
     where = Path(not_empty(parent, "--in")) if parent is not None else None
-    output.say("This shows traybackup on a sample till. Nothing of yours is touched.")
+    output.say(output.language.gettext("This shows traybackup on a sample till. Nothing of yours is touched."))
     with stoppable() as cancel:
         story = service(output).demonstrate(parent=where, clean=clean, step=step, cancel=cancel)
     _tell(output, story)
@@ -54,17 +53,19 @@ def _tell(output: Output, story: Story) -> None:
             "removed": story.removed,
         }
     )
+    language = output.language
     output.say()
     if story.comparison.differences:
-        output.say("This must not happen. Please tell us, with the folder as it is.")
+        output.say(language.gettext("This must not happen. Please tell us, with the folder as it is."))
     else:
-        output.say("All of it is back.")
+        output.say(language.gettext("All of it is back."))
     if story.removed:
         return
     access = f"--from {story.place} --password-file {story.code_file}"
-    output.say(f"Everything is still there, in {story.folder}; delete it when you like. Try:")
+    where = _clean(str(story.folder))
+    output.say(language.gettext("Everything is still there, in {folder}; delete it when you like. Try:", folder=where))
     output.say(f"  traybackup snapshots {access}")
     output.say(f"  traybackup ls latest {access}")
     output.say(f"  restic -r {story.place} --password-file {story.code_file} check --read-data")
-    output.say("Your own backup, into an empty folder or onto a stick:")
-    output.say("  traybackup backup FOLDER --to PLACE")
+    output.say(language.gettext("Your own backup, into an empty folder or onto a stick:"))
+    output.say("  " + language.gettext("traybackup backup FOLDER --to PLACE"))

@@ -4,9 +4,9 @@ import click
 
 from traybackup.app import forms
 from traybackup.app.destinations import NewDestination
-from traybackup.app.units import size_text
 from traybackup.cli.options import common, not_empty
 from traybackup.cli.output import Output, clean
+from traybackup.cli.room import tell_space
 from traybackup.cli.services import service
 from traybackup.cli.settings import Settings, settings
 from traybackup.cli.signals import stoppable
@@ -21,10 +21,12 @@ def command() -> None:
 @common
 def list_command(output: Output) -> None:
     """List the destinations, and who is signed in for them."""
-    found = service(output).destinations()
+    found, language = service(output).destinations(), output.language
     output.record([forms.destination(one) for one in found])
     if not found:
-        output.result("There are no destinations yet; “traybackup destinations add NAME PLACE” makes one.")
+        output.result(
+            language.gettext("There are no destinations yet; “traybackup destinations add NAME PLACE” makes one.")
+        )
         return
     rows = [
         (
@@ -35,7 +37,8 @@ def list_command(output: Output) -> None:
         )
         for one in found
     ]
-    output.table(("Name", "Kind", "Settings", "Signed in as"), rows)
+    titles = ("Name", "Kind", "Settings", "Signed in as")
+    output.table(titles, rows)
 
 
 @command.command("add")
@@ -47,12 +50,13 @@ def add_command(output: Output, *, name: str, place: str, given: Settings) -> No
     """Give the PLACE (a folder, or provider:location) the NAME. The place itself is not touched."""
     not_empty(name, "NAME")
     not_empty(place, "PLACE")
-    needed = [one.key for one in service(output).required_secrets(place)]
+    needed = {one.key: one.label for one in service(output).required_secrets(place)}
     done = service(output).add_destination(NewDestination(name, place, given.plain, given.secrets(needed)))
     output.record({"message_type": "destination_added", "name": name, "sign_in_needed": done.sign_in})
-    output.say(f"Added the destination {clean(name)}.")
+    language = output.language
+    output.say(language.gettext("Added the destination {name}.", name=clean(name)))
     if done.sign_in:
-        output.say(f"It wants a sign-in: traybackup sign-in {clean(name)}")
+        output.say(language.gettext("It wants a sign-in: {command}", command=f"traybackup sign-in {clean(name)}"))
 
 
 @command.command("remove")
@@ -62,7 +66,9 @@ def remove_command(output: Output, *, name: str) -> None:
     """Forget the destination NAME, its sign-in and its secrets. What is saved there stays."""
     service(output).remove_destination(not_empty(name, "NAME"))
     output.record({"message_type": "destination_removed", "name": name})
-    output.say(f"Removed the destination {clean(name)}; the backups there are not touched.")
+    output.say(
+        output.language.gettext("Removed the destination {name}; the backups there are not touched.", name=clean(name))
+    )
 
 
 @command.command("test")
@@ -73,9 +79,16 @@ def test_command(output: Output, *, place: str) -> None:
     with stoppable() as cancel:
         done = service(output).try_out(not_empty(place, "NAME"), cancel=cancel)
     output.record(forms.tried(done))
-    held = "holds backups" if done.repository else "holds no backups yet"
+    language = output.language
     output.say(
-        f"{clean(place)} works: a small object was written, read and removed in {done.seconds:.1f} s. It {held}."
+        language.gettext(
+            "{place} works: a small object was written, read and removed in {span}.",
+            place=clean(place),
+            span=language.span(done.seconds),
+        )
     )
-    if done.space.free is not None:
-        output.say(f"{size_text(done.space.free)} are free.")
+    if done.repository:
+        output.say(language.gettext("It holds backups."))
+    else:
+        output.say(language.gettext("It holds no backups yet."))
+    tell_space(output, done.space)

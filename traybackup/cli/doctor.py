@@ -4,7 +4,6 @@ import click
 
 from traybackup.app import forms
 from traybackup.app.findings import Level, Stated
-from traybackup.app.texts import Texts
 from traybackup.cli.options import common, not_empty
 from traybackup.cli.output import Output, clean
 from traybackup.cli.services import service
@@ -26,9 +25,9 @@ def command(output: Output, *, place: str | None) -> int:
 
 
 def _examine(output: Output) -> int:
-    texts, worst = Texts(), 0
+    texts, worst = output.texts, 0
     for found in service(output).examine():
-        output.record(forms.finding(found, texts))
+        output.record(forms.finding(found))
         line = f"{found.level.value:8} {clean(texts.doctor(found.code, found.detail, found.why))}"
         if found.level is Level.OK:
             output.say(line)
@@ -49,7 +48,9 @@ def _state(output: Output, place: str) -> int:
 
     with stoppable() as cancel:
         holds = service(output).state_facts(place, cancel=cancel, stated=stated)
-    output.say(
-        f"{clean(place)} keeps what a place promises." if holds else f"{clean(place)} does not keep its promises."
-    )
+    language = output.language
+    if holds:
+        output.say(language.gettext("{place} keeps what a place promises.", place=clean(place)))
+    else:
+        output.say(language.gettext("{place} does not keep its promises.", place=clean(place)))
     return 0 if holds else 1

@@ -39,4 +39,4 @@ def command(output: Output, *, access: Access, snapshot: str, file: str, target:
         with stream:
             for piece in pieces:
                 stream.write(piece)
-    output.say(f"Wrote {clean(target)}.")
+    output.say(output.language.gettext("Wrote {file}.", file=clean(target)))

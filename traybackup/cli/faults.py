@@ -31,7 +31,7 @@ def told(error: BaseException, output: Output) -> int:
 def _expected(code: str, params: dict[str, str | int | float | None], exit_code: int, output: Output) -> int:
     from traybackup.app.texts import Texts  # noqa: PLC0415 - a good run needs no texts
 
-    message = Texts().message(code, params)
+    message = (Texts() if output.json else output.texts).message(code, params)
     _print(clean(message.line), exit_code, code, output)
     return exit_code
 

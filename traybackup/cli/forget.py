@@ -10,9 +10,8 @@ from traybackup.app.forget import ForgetRequest, Forgotten, GroupBy, Policy, Spa
 from traybackup.app.listing import Filter
 from traybackup.app.opening import Access
 from traybackup.app.prune import PruneLimits
-from traybackup.app.texts import Texts
 from traybackup.cli.options import common, from_place, no_empty, which
-from traybackup.cli.output import Output, clean, local, many
+from traybackup.cli.output import Output, clean
 from traybackup.cli.progress import Tally, bar
 from traybackup.cli.prune import limits, tell_pruned
 from traybackup.cli.services import service
@@ -117,17 +116,23 @@ def command(
 
 
 def _tell(output: Output, done: Forgotten) -> None:
-    texts = Texts()
+    texts, language = output.texts, output.language
+    keep, remove = language.gettext("keep"), language.gettext("remove")
+    width = max(len(keep), len(remove))
     for group in done.decision.groups if done.decision else ():
         known = (group.group.host, ", ".join(group.group.paths or ()), ", ".join(group.group.tags or ()))
-        output.say(clean("; ".join(part for part in known if part)) or "All snapshots")
+        output.say(clean("; ".join(part for part in known if part)) or language.gettext("All snapshots"))
         rows = [
-            *((kept.snapshot, "keep", ", ".join(map(texts.kept, kept.reasons))) for kept in group.keep),
-            *((ahead, "keep", texts.kept("future")) for ahead in group.ignored),
-            *((gone, "remove", "") for gone in group.forget),
+            *((kept.snapshot, keep, ", ".join(map(texts.kept, kept.reasons))) for kept in group.keep),
+            *((ahead, keep, texts.kept("future")) for ahead in group.ignored),
+            *((gone, remove, "") for gone in group.forget),
         ]
         rows.sort(key=lambda row: row[0].time)
         for snapshot, what, why in rows:
-            output.say(f"  {snapshot.id[:8]}  {local(snapshot.time)}  {what:6}  {why}".rstrip())
-    verb = "Would remove" if done.dry_run else "Removed"
-    output.say(f"{verb} {many(len(done.removed), 'snapshot')}.")
+            time = language.moment(snapshot.time)
+            output.say(f"  {snapshot.id[:8]}  {time}  {what:{width}}  {why}".rstrip())
+    count = len(done.removed)
+    if done.dry_run:
+        output.say(language.ngettext("Would remove {count} snapshot.", "Would remove {count} snapshots.", count))
+    else:
+        output.say(language.ngettext("Removed {count} snapshot.", "Removed {count} snapshots.", count))

@@ -9,7 +9,6 @@ import click
 from traybackup.app import forms
 from traybackup.app.keys import KeyChanged, NewKey
 from traybackup.app.opening import Access
-from traybackup.app.texts import Texts
 from traybackup.cli.news import tell_code
 from traybackup.cli.options import common, from_place, not_empty, password_path
 from traybackup.cli.output import Output, clean
@@ -53,9 +52,9 @@ def list_command(output: Output, *, access: Access) -> None:
         for key in found.keys
     ]
     output.table(("", "ID", "User", "Host", "Created"), rows)
-    texts = Texts()
+    texts = output.texts
     for damage in found.damaged:
-        output.record_error(forms.fault(damage, texts))
+        output.record_error(forms.fault(damage))
         output.warn(clean(texts.error(damage).explanation))
 
 
@@ -68,7 +67,7 @@ def list_command(output: Output, *, access: Access) -> None:
 def add_command(output: Output, *, access: Access, file: Path | None, generate: bool, host: str, user: str) -> None:
     """Add another password; the others go on to work."""
     done = service(output).add_key(access, NewKey(file, generate=generate, host=host, user=user))
-    output.say(f"Added the key {done.id[:8]}.")
+    output.say(output.language.gettext("Added the key {id}.", id=done.id[:8]))
     _tell(output, done)
 
 
@@ -79,7 +78,7 @@ def add_command(output: Output, *, access: Access, file: Path | None, generate: 
 def remove_command(output: Output, *, access: Access, key: str) -> None:
     """Remove the KEY with this id: its password opens nothing any more."""
     removed = service(output).remove_key(access, not_empty(key, "KEY"))
-    output.say(f"Removed the key {removed[:8]}.")
+    output.say(output.language.gettext("Removed the key {id}.", id=removed[:8]))
     output.record({"message_type": "key_removed", "id": removed})
 
 
@@ -90,7 +89,11 @@ def remove_command(output: Output, *, access: Access, key: str) -> None:
 def passwd_command(output: Output, *, access: Access, file: Path | None, generate: bool) -> None:
     """Replace the password that you came in with by a new one."""
     done = service(output).change_password(access, NewKey(file, generate=generate))
-    output.say(f"The new key is {done.id[:8]}; the old one, {done.removed[:8]}, is removed.")
+    output.say(
+        output.language.gettext(
+            "The new key is {id}; the old one, {old}, is removed.", id=done.id[:8], old=done.removed[:8]
+        )
+    )
     _tell(output, done)
 
 

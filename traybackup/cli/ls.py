@@ -8,11 +8,11 @@ import click
 from traybackup.api.errors import RepositoryDamaged
 from traybackup.api.source import Kind, Metadata
 from traybackup.app import forms
+from traybackup.app.language import Language
 from traybackup.app.listing import Contents, Filter
 from traybackup.app.opening import Access
-from traybackup.app.texts import Texts
 from traybackup.cli.options import common, from_place, not_empty, which
-from traybackup.cli.output import Output, clean, local, path_text
+from traybackup.cli.output import Output, clean, path_text
 from traybackup.cli.services import service
 
 _TYPES = {
@@ -49,29 +49,37 @@ def command(
 def _show(output: Output, held: Contents, *, long: bool) -> int:
     output.record({"message_type": "snapshot", "struct_type": "snapshot"} | forms.snapshot(held.snapshot))
     paths = clean(", ".join(held.snapshot.paths))
-    output.say(f"Snapshot {held.snapshot.id[:8]} of {paths}, {local(held.snapshot.time)}:")
-    texts, exit_code = Texts(), 0
+    texts, language, exit_code = output.texts, output.language, 0
+    output.say(
+        language.gettext(
+            "Snapshot {snapshot} of {paths}, {time}:",
+            snapshot=held.snapshot.id[:8],
+            paths=paths,
+            time=language.moment(held.snapshot.time),
+        )
+    )
     for path, node in held.items:
         if isinstance(node, RepositoryDamaged):
             exit_code = 1
-            output.record_error(forms.fault(node, texts) | {"item": path.decode("utf-8", "replace")})
+            output.record_error(forms.fault(node) | {"item": path.decode("utf-8", "replace")})
             output.warn(f"{path_text(path)}: {clean(texts.error(node).explanation)}")
             continue
         if output.json:
             output.record(forms.node(path, node))
         else:
-            output.result(f"{_facts(node.metadata)} {path_text(path)}" if long else path_text(path))
+            output.result(f"{_facts(node.metadata, language)} {path_text(path)}" if long else path_text(path))
     return exit_code
 
 
-def _facts(known: Metadata) -> str:
+def _facts(known: Metadata, language: Language) -> str:
     owner = f"{known.user or known.uid:>8} {known.group or known.gid:>8}"
-    return f"{stat.filemode(_TYPES[known.kind] | known.mode)} {clean(owner)} {known.size:12,} {_time(known.modified)}"
+    mode, size = stat.filemode(_TYPES[known.kind] | known.mode), language.number(known.size)
+    return f"{mode} {clean(owner)} {size:>12} {_time(known.modified, language)}"
 
 
-def _time(nanoseconds: int) -> str:
+def _time(nanoseconds: int, language: Language) -> str:
     """Return a time for people; file systems hold times that no calendar has."""
     try:
-        return local(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=nanoseconds // 1000))
+        return language.moment(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=nanoseconds // 1000))
     except (OverflowError, ValueError):
         return "????-??-?? ??:??"

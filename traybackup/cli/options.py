@@ -11,31 +11,34 @@ from typing import TypeVar
 
 import click
 
+from traybackup.app.language import LANGUAGES
 from traybackup.app.listing import Filter
 from traybackup.app.opening import Access
 from traybackup.app.passwords import Ask, Question
 from traybackup.app.units import parse_size
+from traybackup.app.wording.marks import N_
 from traybackup.cli.output import Output, clean
 
 R = TypeVar("R")
 
 _QUESTIONS = {
-    Question.PASSWORD: "Password or recovery code: ",
-    Question.AGAIN: "That was not right. Password or recovery code: ",
-    Question.NEW: "New password: ",
-    Question.REPEAT: "New password once more: ",
+    Question.PASSWORD: N_("Password or recovery code:"),
+    Question.AGAIN: N_("That was not right. Password or recovery code:"),
+    Question.NEW: N_("New password:"),
+    Question.REPEAT: N_("New password once more:"),
 }
 
 
 def common(function: Callable[..., R]) -> Callable[..., R]:
-    """Add ``--json``, ``--quiet`` and ``--verbose``, handed over as an `Output`."""
+    """Add ``--json``, ``--quiet``, ``--verbose`` and ``--language``, handed over as an `Output`."""
 
     @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs, with restic's field names.")
     @click.option("-q", "--quiet", is_flag=True, help="Print only what was asked for, and errors.")
     @click.option("-v", "--verbose", count=True, help="Print more; twice for every file.")
+    @click.option("--language", type=click.Choice(LANGUAGES), help="Say it in this language.")
     @functools.wraps(function)
-    def wrapper(*args: object, as_json: bool, quiet: bool, verbose: int, **kwargs: object) -> R:
-        return function(Output(json=as_json, quiet=quiet, verbose=verbose), *args, **kwargs)
+    def wrapper(*args: object, as_json: bool, quiet: bool, verbose: int, language: str | None, **kwargs: object) -> R:
+        return function(Output(json=as_json, quiet=quiet, verbose=verbose, language=language or ""), *args, **kwargs)
 
     return wrapper
 
@@ -51,7 +54,8 @@ def place_option(name: str, text: str) -> Callable[[Callable[..., R]], Callable[
         @functools.wraps(function)
         def wrapper(*args: object, place: str, password_file: Path | None, **kwargs: object) -> R:
             not_empty(place, name)
-            return function(*args, access=Access(place, password_file, asker(password_file)), **kwargs)
+            ask = asker(password_file, str(kwargs.get("language") or ""))
+            return function(*args, access=Access(place, password_file, ask), **kwargs)
 
         return wrapper
 
@@ -80,7 +84,7 @@ def not_empty(text: str, what: str) -> str:
     return text
 
 
-def asker(password_file: Path | None = None) -> Ask | None:
+def asker(password_file: Path | None = None, language: str = "") -> Ask | None:
     """Return what asks for passwords on the terminal, None if there is none."""
     reads_input = password_file is not None and str(password_file) == "-"
     if reads_input or not at_terminal():
@@ -88,7 +92,7 @@ def asker(password_file: Path | None = None) -> Ask | None:
 
     def ask(question: Question) -> str | None:
         try:
-            return getpass.getpass(_QUESTIONS[question])
+            return getpass.getpass(Output(language=language).language.gettext(_QUESTIONS[question]) + " ")
         except EOFError:
             return None
 

@@ -1,13 +1,18 @@
 """Output: lines for people, JSON for programs. Names from backups are made harmless before a terminal sees them."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import TextIO
 
 import click
+
+from traybackup.app.language import Language
+from traybackup.app.texts import Texts
 
 _MOST_LISTED = 20
 _BROKEN = re.compile("[\ud800-\udfff]")
@@ -39,16 +44,6 @@ def json_text(path: bytes) -> str:
     return path.decode("utf-8", "replace")
 
 
-def local(time: datetime) -> str:
-    """Return a time for people: local, to the minute."""
-    return time.astimezone().strftime("%Y-%m-%d %H:%M")
-
-
-def many(number: int, one: str, more: str = "") -> str:
-    """Return a number with its noun: ``1 file``, ``1,234 files``; *more* is the plural where it is not just an s."""
-    return f"{number:,} {one if number == 1 else more or f'{one}s'}"
-
-
 class Output:
     """Where a command writes.
 
@@ -56,12 +51,28 @@ class Output:
         json: JSON for programs instead of lines for people.
         quiet: Only results and errors.
         verbose: How much more than usual.
+
+    Args:
+        language: The one to use; empty: what the environment, the configuration or the system says.
     """
 
-    def __init__(self, *, json: bool = False, quiet: bool = False, verbose: int = 0) -> None:
+    def __init__(self, *, json: bool = False, quiet: bool = False, verbose: int = 0, language: str = "") -> None:
         self.json = json
         self.quiet = quiet
         self.verbose = verbose
+        self._language = language
+
+    @cached_property
+    def language(self) -> Language:
+        """The language for people; programs are told everything in English."""
+        from traybackup.app import preference  # noqa: PLC0415 - only where something is shown
+
+        return preference.find(os.environ, self._language)
+
+    @cached_property
+    def texts(self) -> Texts:
+        """What errors and findings are called, for people."""
+        return Texts(self.language)
 
     def say(self, text: str = "") -> None:
         """Write a line for people, unless programs read or silence is wanted."""
@@ -132,4 +143,5 @@ def list_items(output: Output, title: str, items: list[tuple[bytes, str]]) -> No
     for path, remark in items[:most]:
         output.warn(f"  {path_text(path)}: {clean(remark)}")
     if len(items) > most:
-        output.warn(f"  … and {len(items) - most:,} more; -v lists them all")
+        more = len(items) - most
+        output.warn("  " + output.language.gettext("… and {count} more; -v lists them all", count=more))

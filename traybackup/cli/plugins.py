@@ -4,7 +4,6 @@ import click
 
 from traybackup.app import forms
 from traybackup.app.plugins import Survey
-from traybackup.app.texts import Texts
 from traybackup.cli.options import common, not_empty
 from traybackup.cli.output import Output, clean
 from traybackup.cli.services import service
@@ -29,29 +28,28 @@ def command(output: Output, *, allowed: tuple[str, ...], allow_all: bool) -> Non
     elif allowed:
         service(output).allow_plugins([not_empty(name, "--allow") for name in allowed])
     survey = service(output).plugins()
-    output.record(forms.plugins(survey, Texts()))
+    output.record(forms.plugins(survey))
     _show(output, survey)
 
 
 def _show(output: Output, survey: Survey) -> None:
+    texts, language = output.texts, output.language
     rows = [
         (
             clean(one.plugin.name),
             clean(one.plugin.distribution),
             clean(one.plugin.version),
-            clean(", ".join(f"{provider.id} ({provider.label})" for provider in one.providers)),
+            clean(", ".join(f"{provider.id} ({provider.label_in(language.code)})" for provider in one.providers)),
         )
         for one in survey.accepted
     ]
     if rows:
         output.table(("Plugin", "Distribution", "Version", "Places"), rows)
     elif not survey.rejected:
-        output.result("No plugins are installed.")
-    texts = Texts()
+        output.result(language.gettext("No plugins are installed."))
     for rejected in survey.rejected:
         plugin = rejected.plugin
         detail = f" ({rejected.detail})" if rejected.detail else ""
-        output.warn(
-            f"not used: {clean(plugin.name)} ({clean(plugin.distribution)} {clean(plugin.version)})"
-            f" {texts.rejected(rejected.why.value)}{clean(detail)}"
-        )
+        name = clean(f"{plugin.name} ({plugin.distribution} {plugin.version})")
+        why = texts.rejected(rejected.why.value) + clean(detail)
+        output.warn(language.gettext("not used: {plugin} {why}", plugin=name, why=why))

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import itertools
 import os
 import sys
 from collections.abc import Sequence
@@ -97,7 +98,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. No exception leaves it."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     _never_fail_to_print(sys.stdout, sys.stderr)
-    output = Output(json="--json" in arguments)
+    output = Output(json="--json" in arguments, language=_language_in(arguments))
     with PrivateStreams() as streams:
         return _run(arguments, output, streams)
 
@@ -117,6 +118,15 @@ def _run(arguments: list[str], output: Output, streams: PrivateStreams) -> int:
         except BrokenPipeError:
             return _nobody_reads()
     return result if isinstance(result, int) else 0
+
+
+def _language_in(arguments: Sequence[str]) -> str:
+    """Return the language that is asked for, for errors that come before or after the command itself."""
+    for word, following in itertools.pairwise([*arguments, ""]):
+        name, sign, value = word.partition("=")
+        if name == "--language":
+            return value if sign else following
+    return ""
 
 
 def _never_fail_to_print(*streams: IO[str]) -> None:

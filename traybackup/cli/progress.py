@@ -9,25 +9,26 @@ from dataclasses import dataclass
 
 from traybackup.api.progress import Progress
 from traybackup.app.estimate import COUNTED
-from traybackup.app.units import size_text, span_text
+from traybackup.app.language import Language
+from traybackup.app.wording.marks import N_
 from traybackup.cli.output import Output, json_text, path_text
 
 _BAR_EVERY = 0.2
 _STATUS_EVERY = 1.0
 _PHASES = {
-    "index": "Reading the list of what is there",
-    "scan": "Looking",
-    "save": "Saving",
-    "snapshot": "Finishing",
-    "restore": "Restoring",
-    "flush": "Finishing",
-    "check-structure": "Checking whether all is there",
-    "check-data": "Reading everything",
-    "check-damage": "Looking what is damaged",
-    "prune-plan": "Looking what is not needed",
-    "prune-repack": "Keeping what is needed",
-    "prune-index": "Writing the list",
-    "prune-delete": "Removing",
+    "index": N_("Reading the list of what is there"),
+    "scan": N_("Looking"),
+    "save": N_("Saving"),
+    "snapshot": N_("Finishing"),
+    "restore": N_("Restoring"),
+    "flush": N_("Finishing"),
+    "check-structure": N_("Checking whether all is there"),
+    "check-data": N_("Reading everything"),
+    "check-damage": N_("Looking what is damaged"),
+    "prune-plan": N_("Looking what is not needed"),
+    "prune-repack": N_("Keeping what is needed"),
+    "prune-index": N_("Writing the list"),
+    "prune-delete": N_("Removing"),
 }
 
 
@@ -149,7 +150,7 @@ def shown(output: Output, tally: Tally, status: Callable[[Standing], dict[str, o
 def bar(output: Output, tally: Tally) -> Iterator[None]:
     """Show *tally* as a bar on a terminal while the block runs; programs are told nothing."""
     if wanted(output) and not output.json:
-        with _bar(tally):
+        with _bar(tally, output.language):
             yield
     else:
         yield
@@ -176,7 +177,7 @@ def _every(seconds: float, draw: Callable[[], object]) -> Iterator[None]:
 
 
 @contextmanager
-def _bar(tally: Tally) -> Iterator[None]:
+def _bar(tally: Tally, language: Language) -> Iterator[None]:
     from rich.console import Console  # noqa: PLC0415 - a tenth of a second, only where a bar is drawn
     from rich.progress import BarColumn, TextColumn  # noqa: PLC0415 - same
     from rich.progress import Progress as Bar  # noqa: PLC0415 - same
@@ -194,10 +195,10 @@ def _bar(tally: Tally) -> Iterator[None]:
             total = now.total_bytes if now.counted and now.total_bytes else None
             drawn.update(
                 task,
-                description=_PHASES.get(now.phase, ""),
+                description=language.gettext(_PHASES[now.phase]) if now.phase in _PHASES else "",
                 total=total,
                 completed=min(now.bytes, total) if total else 0,
-                figures=figures(now),
+                figures=figures(now, language),
             )
             drawn.refresh()
 
@@ -205,20 +206,24 @@ def _bar(tally: Tally) -> Iterator[None]:
             yield
 
 
-def figures(now: Standing) -> str:
+def figures(now: Standing, language: Language) -> str:
     """Return the figures of a bar: share, files, bytes, time left."""
     parts = []
     if now.counted and now.total_bytes:
-        parts.append(f"{now.share:.0%}")
-        parts.append(f"{now.files:,} of {now.total_files:,} files")
-        parts.append(f"{size_text(min(now.bytes, now.total_bytes))} of {size_text(now.total_bytes)}")
+        done, total = min(now.bytes, now.total_bytes), now.total_bytes
+        files = language.number(now.files)
+        parts.append(language.percent(now.share))
+        parts.append(
+            language.ngettext("{done} of {count} file", "{done} of {count} files", now.total_files, done=files)
+        )
+        parts.append(language.gettext("{done} of {total}", done=language.size(done), total=language.size(total)))
     else:
-        parts.append(f"{now.files:,} files")
-        parts.append(size_text(now.bytes))
+        parts.append(language.ngettext("{count} file", "{count} files", now.files))
+        parts.append(language.size(now.bytes))
     if now.errors:
-        parts.append(f"{now.errors:,} unreadable")
+        parts.append(language.gettext("{count} unreadable", count=language.number(now.errors)))
     if now.seconds_left is not None:
-        parts.append(f"{span_text(now.seconds_left)} left")
+        parts.append(language.gettext("{span} left", span=language.span(now.seconds_left)))
     return ", ".join(parts)
 
 
@@ -235,5 +240,5 @@ def item_teller(output: Output) -> Callable[[bytes, str, int], None] | None:
 
         return record
     if output.verbose > 1:
-        return lambda path, state, size: output.say(f"{state:9} {path_text(path)} {size_text(size)}")
+        return lambda path, state, size: output.say(f"{state:9} {path_text(path)} {output.language.size(size)}")
     return None

@@ -10,7 +10,7 @@ import click
 from traybackup.app import forms
 from traybackup.app.opening import Access
 from traybackup.app.prune import Pruned, PruneLimits, PruneRequest
-from traybackup.app.units import parse_size, size_text
+from traybackup.app.units import parse_size
 from traybackup.cli.options import common, from_place, size
 from traybackup.cli.output import Output, clean
 from traybackup.cli.progress import Tally, bar
@@ -85,13 +85,21 @@ def command(output: Output, *, access: Access, limits: PruneLimits, dry_run: boo
 
 def tell_pruned(output: Output, done: Pruned) -> None:
     """Tell people what was freed."""
-    figures = done.figures
-    verb = "Would free" if done.dry_run else "Freed"
-    output.say(f"{verb} {size_text(figures.freed_size)}; {size_text(figures.used_size)} are in use.")
+    figures, language = done.figures, output.language
+    freed, used = language.size(figures.freed_size), language.size(figures.used_size)
+    if done.dry_run:
+        output.say(language.gettext("Would free {freed}; {used} are in use.", freed=freed, used=used))
+    else:
+        output.say(language.gettext("Freed {freed}; {used} are in use.", freed=freed, used=used))
     if output.verbose:
         output.say(
-            f"Parts: {figures.kept_packs:,} kept, {figures.repacked_packs:,} written anew, "
-            f"{figures.deleted_packs + figures.unindexed:,} removed."
+            language.gettext(
+                "Parts: {kept} kept, {repacked} written anew, {removed} removed.",
+                kept=language.number(figures.kept_packs),
+                repacked=language.number(figures.repacked_packs),
+                removed=language.number(figures.deleted_packs + figures.unindexed),
+            )
         )
     if figures.left_unused_size:
-        output.say(f"{size_text(figures.left_unused_size)} stay unused, within the limit.")
+        left = language.size(figures.left_unused_size)
+        output.say(language.gettext("{left} stay unused, within the limit.", left=left))

@@ -9,9 +9,8 @@ from traybackup.app.listing import Filter
 from traybackup.app.opening import Access
 from traybackup.app.restore import Overwrite, Restoration, RestoreRequest
 from traybackup.app.texts import Texts
-from traybackup.app.units import size_text, span_text
 from traybackup.cli.options import common, from_place, no_empty, not_empty, which
-from traybackup.cli.output import Output, clean, list_items, local, many, path_text
+from traybackup.cli.output import Output, clean, list_items, path_text
 from traybackup.cli.progress import Standing, Tally, item_teller, shown
 from traybackup.cli.services import service
 from traybackup.cli.signals import stoppable
@@ -68,30 +67,43 @@ def _status(now: Standing) -> dict[str, object]:
 
 
 def _tell(output: Output, done: Restoration, into: str) -> None:
-    texts, restored = Texts(), done.restored
+    english, texts, language, restored = Texts(), output.texts, output.language, done.restored
     for damage in done.damaged:
-        output.record_error(forms.fault(damage, texts))
+        output.record_error(forms.fault(damage))
         output.warn(clean(texts.error(damage).explanation))
+    for item in restored.failed:
+        output.record_error(forms.item_error(item.path, english.reason(item.reason), "restore"))
     failed = [(item.path, texts.reason(item.reason)) for item in restored.failed]
-    for path, reason in failed:
-        output.record_error(forms.item_error(path, reason, "restore"))
-    list_items(output, "could not be brought back:", failed)
+    list_items(output, language.gettext("could not be brought back:"), failed)
     list_items(
         output,
-        "had to get another name, because this folder cannot hold theirs:",
+        language.gettext("had to get another name, because this folder cannot hold theirs:"),
         [(path, path_text(name)) for path, name in restored.renamed],
     )
     list_items(
         output,
-        "what was there before was kept under another name:",
+        language.gettext("what was there before was kept under another name:"),
         [(path, path_text(name)) for path, name in restored.aside],
     )
     for what, count in restored.unset.items():
         output.say(texts.unset(what, count))
-    here = f"; {restored.skipped:,} were there already and equal" if restored.skipped else ""
     output.say(
-        f"Brought back {many(restored.files, 'file')}, {size_text(restored.size)}, into {clean(into)}"
-        f" in {span_text(done.seconds)}{here}."
+        language.gettext(
+            "Brought back {files}, {size}, into {folder} in {span}.",
+            files=language.ngettext("{count} file", "{count} files", restored.files),
+            size=language.size(restored.size),
+            folder=clean(into),
+            span=language.span(done.seconds),
+        )
     )
+    if restored.skipped:
+        output.say(
+            language.ngettext(
+                "{count} file was there already and equal.",
+                "{count} files were there already and equal.",
+                restored.skipped,
+            )
+        )
     if done.problem is None:
-        output.say(f"Everything of {local(done.snapshot.time)} is back, and every byte was checked.")
+        time = language.moment(done.snapshot.time)
+        output.say(language.gettext("Everything of {time} is back, and every byte was checked.", time=time))

@@ -2,7 +2,7 @@
 
 import functools
 import getpass
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -31,17 +31,21 @@ class Settings:
     asked: tuple[str, ...]
     files: dict[str, str]
 
-    def secrets(self, needed: Sequence[str] = ()) -> dict[str, Secret]:
+    def secrets(self, needed: Mapping[str, str] | None = None) -> dict[str, Secret]:
         """Return the secret settings, those that are *needed* included; ask for what is not in a file.
+
+        Args:
+            needed: What they are called, by key.
 
         Raises:
             PasswordUnusable: A file cannot be read.
             click.UsageError: There is nobody to ask.
         """
         found = {key: read_file(Path(file)) for key, file in self.files.items()}
-        for key in dict.fromkeys([*self.asked, *needed]):
+        labels = needed or {}
+        for key in dict.fromkeys([*self.asked, *labels]):
             if key not in found:
-                found[key] = _ask(key)
+                found[key] = _ask(key, labels.get(key, ""))
         return found
 
 
@@ -86,7 +90,7 @@ def _pairs(_context: click.Context, parameter: click.Parameter, value: tuple[str
     return found
 
 
-def _ask(key: str) -> Secret:
+def _ask(key: str, label: str) -> Secret:
     if not at_terminal():
         raise click.UsageError(f"The setting {key} is needed: --secret-file {key}=FILE.")  # noqa: EM102, TRY003
-    return Secret(not_empty(getpass.getpass(f"{key}: "), key))
+    return Secret(not_empty(getpass.getpass(f"{clean(label or key)}: "), key))

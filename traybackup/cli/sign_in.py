@@ -41,22 +41,23 @@ def command(output: Output, *, target: str, given: Settings) -> None:
             cancel=cancel,
         )
     output.record({"message_type": "signed_in", "target": target, "account": account.name})
-    output.say(f"Signed in as {clean(account.name or account.id)}.")
+    output.say(output.language.gettext("Signed in as {account}.", account=clean(account.name or account.id)))
 
 
 def _invite(output: Output, invitation: Invitation) -> None:
     output.record({"message_type": "sign_in", "address": invitation.address, "opened": invitation.opened})
+    language = output.language
     if invitation.opened:
-        output.say("Your browser opens; sign in there. If it does not open, use this address:")
+        output.say(language.gettext("Your browser opens; sign in there. If it does not open, use this address:"))
     else:
-        output.say("Open this address in a browser, here or on another computer, and sign in there:")
+        output.say(language.gettext("Open this address in a browser, here or on another computer, and sign in there:"))
     output.say()
     output.say(f"    {clean(invitation.address)}")
     output.say()
     if invitation.code:
-        output.say("Then paste the code that you are shown, and press Enter.")
+        output.say(language.gettext("Then paste the code that you are shown, and press Enter."))
     elif not invitation.opened:
-        output.say("Then paste the address that the browser ends at, and press Enter.")
+        output.say(language.gettext("Then paste the address that the browser ends at, and press Enter."))
 
 
 def paster() -> Paste | None:

@@ -14,4 +14,8 @@ def command(output: Output, *, target: str) -> None:
     """Give a sign-in back to the service, and forget it here. The backups stay where they are."""
     was_in = service(output).sign_out(not_empty(target, "DESTINATION"))
     output.record({"message_type": "signed_out", "target": target, "was_signed_in": was_in})
-    output.say("Signed out; nothing of it is kept here." if was_in else "Nobody was signed in.")
+    language = output.language
+    if was_in:
+        output.say(language.gettext("Signed out; nothing of it is kept here."))
+    else:
+        output.say(language.gettext("Nobody was signed in."))

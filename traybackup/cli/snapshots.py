@@ -5,10 +5,8 @@ import click
 from traybackup.app import forms
 from traybackup.app.listing import Filter, SnapshotList
 from traybackup.app.opening import Access
-from traybackup.app.texts import Texts
-from traybackup.app.units import size_text
 from traybackup.cli.options import common, from_place, which
-from traybackup.cli.output import Output, clean, local, many
+from traybackup.cli.output import Output, clean
 from traybackup.cli.services import service
 
 
@@ -22,16 +20,17 @@ def command(output: Output, *, access: Access, latest: int | None, meant: Filter
     found = service(output).list_snapshots(access, meant, latest or 0)
     output.record([forms.snapshot(one) for one in found.snapshots])
     _show(output, found)
-    texts = Texts()
+    texts = output.texts
     for damage in found.damaged:
-        output.record_error(forms.fault(damage, texts))
+        output.record_error(forms.fault(damage))
         output.warn(clean(texts.error(damage).line))
     return 1 if found.damaged else 0
 
 
 def _show(output: Output, found: SnapshotList) -> None:
+    language = output.language
     if not found.snapshots:
-        output.result("There are no snapshots.")
+        output.result(language.gettext("There are no snapshots."))
         return
     rows = []
     for one in found.snapshots:
@@ -39,12 +38,12 @@ def _show(output: Output, found: SnapshotList) -> None:
         rows.append(
             (
                 one.id[:8],
-                local(one.time),
+                language.moment(one.time),
                 clean(one.hostname),
                 clean(", ".join(one.tags)),
-                size_text(size) if isinstance(size, int) else "",
+                language.size(size) if isinstance(size, int) else "",
                 clean(", ".join(one.paths)),
             )
         )
     output.table(("ID", "Time", "Host", "Tags", "Size", "Paths"), rows, right=(4,))
-    output.say(many(len(rows), "snapshot"))
+    output.say(language.ngettext("{count} snapshot", "{count} snapshots", len(rows)))

@@ -5,10 +5,9 @@ import click
 from traybackup.app import forms
 from traybackup.app.opening import Access
 from traybackup.app.placestatus import PlaceStatus
-from traybackup.app.texts import Texts
-from traybackup.app.units import size_text, span_text
 from traybackup.cli.options import common, from_place
-from traybackup.cli.output import Output, clean, local, many
+from traybackup.cli.output import Output, clean
+from traybackup.cli.room import tell_space
 from traybackup.cli.services import service
 
 
@@ -24,22 +23,36 @@ def command(output: Output, *, access: Access) -> int:
 
 
 def _show(output: Output, found: PlaceStatus) -> None:
-    kind = {"drive": "a backup drive", "folder": "a folder"}.get(found.kind, f"a place of {found.kind}")
-    output.result(f"{clean(found.place)} is {kind} with {many(found.snapshots, 'snapshot')}, {size_text(found.size)}.")
-    if found.newest is None or found.age is None:
-        output.result("There is no backup in it yet.")
-    elif found.age.total_seconds() < 0:
-        output.result(f"The newest is of {local(found.newest.time)}, which lies ahead: is the clock right?")
+    texts, language = output.texts, output.language
+    held = language.ngettext("{count} snapshot", "{count} snapshots", found.snapshots)
+    known = {"place": clean(found.place), "snapshots": held, "size": language.size(found.size)}
+    if found.kind == "drive":
+        output.result(language.gettext("{place} is a backup drive with {snapshots}, {size}.", **known))
+    elif found.kind == "folder":
+        output.result(language.gettext("{place} is a folder with {snapshots}, {size}.", **known))
     else:
-        output.result(f"The newest is of {local(found.newest.time)}, {span_text(found.age.total_seconds())} ago.")
-    if len(found.hosts) > 1:
-        for host, time in sorted(found.hosts.items()):
-            output.result(f"  {clean(host)}: {local(time)}")
-    if found.space.free is not None:
-        total = f" of {size_text(found.space.total)}" if found.space.total is not None else ""
-        output.result(f"{size_text(found.space.free)}{total} are free.")
-    output.result(f"{many(found.keys, 'password opens', 'passwords open')} it.")
+        output.result(
+            language.gettext("{place} is a place of {provider} with {snapshots}, {size}.", provider=found.kind, **known)
+        )
+    _tell_age(output, found)
+    tell_space(output, found.space)
+    output.result(language.ngettext("{count} password opens it.", "{count} passwords open it.", found.keys))
     for lock in found.locks:
-        output.result(f"Locked: {clean(Texts().error(lock.error()).explanation)}")
+        output.result(clean(texts.error(lock.error()).explanation))
     for damage in found.damaged:
-        output.warn(clean(Texts().error(damage).line))
+        output.warn(clean(texts.error(damage).line))
+
+
+def _tell_age(output: Output, found: PlaceStatus) -> None:
+    language = output.language
+    if found.newest is None or found.age is None:
+        output.result(language.gettext("There is no backup in it yet."))
+        return
+    time, age = language.moment(found.newest.time), found.age.total_seconds()
+    if age < 0:
+        output.result(language.gettext("The newest is of {time}, which lies ahead: is the clock right?", time=time))
+    else:
+        output.result(language.gettext("The newest is of {time}, {span} ago.", time=time, span=language.span(age)))
+    if len(found.hosts) > 1:
+        for host, newest in sorted(found.hosts.items()):
+            output.result(f"  {clean(host)}: {language.moment(newest)}")

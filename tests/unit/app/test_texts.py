@@ -1,5 +1,6 @@
 """Texts: every error can be told, with a next step, and no placeholder is ever left open."""
 
+import gettext
 import inspect
 import string
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from traybackup.api import errors
 from traybackup.api.errors import TraybackupError
+from traybackup.app.language import Language
 from traybackup.app.texts import Texts, choose
 from traybackup.app.wording import ERRORS
 from traybackup.app.wording.phrases import DEMO, FINDINGS, KEPT, REASONS, UNSET, WHY, WORDS
@@ -110,13 +112,12 @@ def test_an_unknown_code_still_has_a_text() -> None:
 
 def test_translations_take_over() -> None:
     """A catalogue translates sentences before parameters are filled in."""
-    import gettext  # noqa: PLC0415 - for this test
 
     class Shouting(gettext.NullTranslations):
         def gettext(self, message: str) -> str:
             return message.replace("is not there", "IST NICHT DA")
 
-    assert "E:\\ IST NICHT DA" in Texts(Shouting()).error(errors.PlaceMissing(place="E:\\")).explanation
+    assert "E:\\ IST NICHT DA" in Texts(Language("en", Shouting())).error(errors.PlaceMissing(place="E:\\")).explanation
 
 
 @pytest.mark.parametrize(
@@ -145,7 +146,7 @@ def test_reasons_of_a_restore_are_told_in_words() -> None:
     assert texts.reason("damaged") == REASONS["damaged"]
     assert texts.reason("EACCES") == "Permission denied"
     assert texts.reason("odd") == "odd"
-    assert texts.unset("owner", 3) == UNSET["owner"].format(count=3)
+    assert texts.unset("owner", 3) == UNSET["owner"][1].format(count=3)
     assert texts.kept("daily") == KEPT["daily"]
     assert texts.kept("fiscal 2026") == "fiscal 2026"
     assert texts.finding("new-kind", "why") == "new kind (why)"

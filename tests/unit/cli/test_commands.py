@@ -87,7 +87,7 @@ def test_a_new_place_shows_its_code_once(shell: Any, monkeypatch: pytest.MonkeyP
     found = CODE.search(said.out)
     assert found
     assert normal_form(found[1]) == found[1]
-    assert "keyring is switched off" in said.out
+    assert "The keyring cannot be used: it is switched off" in said.out
     assert shell.backup().code == 12
     monkeypatch.setenv("TRAYBACKUP_PASSWORD", found[1].lower())
     again = shell.backup()
@@ -516,7 +516,7 @@ def test_status_notices_the_future_and_damage(saved: Any) -> None:
     said = saved.at("status")
     assert said.code == 1
     assert "no backup in it yet" in said.out
-    assert "Locked:" in said.out
+    assert "is locked by" in said.out
 
 
 def test_demo_shows_it_all(shell: Any, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from traybackup.api.errors import RepositoryDamaged, RepositoryLocked
 from traybackup.api.source import Kind, Metadata
 from traybackup.app.check import Check, CheckResult, Damage, Problem
+from traybackup.app.language import Language
 from traybackup.app.prune import Pruned, PruneFigures
 from traybackup.cli import check as check_command
 from traybackup.cli import ls as ls_command
@@ -45,7 +46,7 @@ def test_a_kept_code_says_where_it_is(capsys: pytest.CaptureFixture[str]) -> Non
     tell_code(Output(), "CODE", kept=True)
     assert "kept in this computer's keyring" in capsys.readouterr().out
     tell_code(Output(quiet=True), "CODE", kept=False, trouble="locked")
-    assert "because the keyring is locked" in capsys.readouterr().out
+    assert "The keyring cannot be used: it is locked." in capsys.readouterr().out
     tell_code(Output(json=True), "CODE", kept=False)
     assert capsys.readouterr().out == ""
 
@@ -75,7 +76,7 @@ def test_a_long_list_of_damage_is_cut(capsys: pytest.CaptureFixture[str]) -> Non
     """Twenty files are named with their dates, -v names all, and it is said if even those are not all."""
     problem = Problem("pack", "ab" * 32, "missing", 25, damage(25), more=True)
     done = Check(CheckResult(problems=[problem], unsteady=["cd" * 32], unindexed=2), 100, 1.0)
-    check_command._show(Output(), problem, check_command.Texts())
+    check_command._show(Output(), problem)
     check_command._tell(Output(), done)
     said = capsys.readouterr()
     assert said.err.count("cannot be restored") == 20
@@ -86,7 +87,7 @@ def test_a_long_list_of_damage_is_cut(capsys: pytest.CaptureFixture[str]) -> Non
     assert "read wrongly once" in said.err
     assert "cut short" in said.out
     assert "1 error was found" in said.out
-    check_command._show(Output(verbose=1), problem, check_command.Texts())
+    check_command._show(Output(verbose=1), problem)
     assert capsys.readouterr().err.count("cannot be restored") == 25
 
 
@@ -104,7 +105,7 @@ def test_ls_goes_on_after_damage(capsys: pytest.CaptureFixture[str]) -> None:
     lost = RepositoryDamaged(kind="tree", id="cd" * 32, why="wrong-hash")
     node = ls_command.Contents(snapshot, iter([(b"/x", lost)]))
     assert ls_command._show(Output(), node, long=False) == 1
-    assert capsys.readouterr().err.startswith("/x: The tree cdcdcdcd is damaged")
+    assert capsys.readouterr().err.startswith("/x: The folder list cdcdcdcd is damaged")
     node = ls_command.Contents(snapshot, iter([(b"/x", lost)]))
     assert ls_command._show(Output(json=True), node, long=False) == 1
     assert json.loads(capsys.readouterr().err)["item"] == "/x"
@@ -116,7 +117,7 @@ def test_ls_goes_on_after_damage(capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_times_that_no_calendar_has_are_listed(nanoseconds: int, text: str) -> None:
     """A file system can hold any number; a listing never fails for it."""
-    facts = ls_command._facts(Metadata(Kind.FILE, mode=0o644, modified=nanoseconds))
+    facts = ls_command._facts(Metadata(Kind.FILE, mode=0o644, modified=nanoseconds), Language())
     assert text in facts
 
 

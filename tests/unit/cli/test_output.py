@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traybackup.cli.output import Output, clean, dump, json_text, list_items, local, path_text
+from traybackup.cli.output import Output, clean, dump, json_text, list_items, path_text
 
 
 @given(st.text(st.characters()))
@@ -53,12 +53,6 @@ def test_json_is_one_line_of_utf_8() -> None:
     assert json_text(b"\xff") == "\ufffd"
     with pytest.raises(TypeError):
         dump({"x": object()})
-
-
-def test_times_are_local() -> None:
-    """The shop's own time of day, summer time included."""
-    assert local(datetime(2026, 1, 1, 11, tzinfo=UTC)) == "2026-01-01 12:00"
-    assert local(datetime(2026, 7, 1, 11, tzinfo=UTC)) == "2026-07-01 13:00"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from traybackup.cli import snapshots as snapshots_command
 from traybackup.cli.program import COMMANDS, program
 
 HEAVY = {
+    "babel",
     "rich",
     "cryptography",
     "psutil",
@@ -224,3 +225,30 @@ def test_faces_decide_nothing() -> None:
 def test_the_group_finds_nothing_under_another_name() -> None:
     """A module that is no command cannot be called as one."""
     assert program.get_command(click.Context(program), "options") is None  # type: ignore[attr-defined]  # a group
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--language", "de"], "ist nicht da"),
+        (["--language=es"], "no está"),
+        ([], "is not there"),
+        (["--language", "de", "--json"], "is not there"),
+    ],
+)
+def test_the_language_can_be_chosen(shell: Any, tmp_path: Path, words: list[str], told: str) -> None:
+    """For people, by an option of every command; what programs read has one language."""
+    said = shell("snapshots", "--from", tmp_path / "nowhere", *words)
+    assert said.code == 10
+    assert told in said.err
+
+
+def test_a_whole_command_speaks_the_owners_language(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Backup, list and restore in German: no English sentence is left."""
+    monkeypatch.setenv("TRAYBACKUP_LANGUAGE", "de")
+    assert "Sicherung" in shell.backup().out
+    said = shell.at("snapshots").out + shell.at("status").out + shell.at("check").out + shell.at("unlock").out
+    assert "1 Sicherung" in said
+    assert "Es wurden keine Fehler gefunden" in said
+    for word in (" the ", "Snapshot", "snapshot", "pack", "There", "free."):
+        assert word not in said

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from traybackup.app.estimate import COUNTED
+from traybackup.app.language import Language
 from traybackup.cli import progress
 from traybackup.cli.output import Output
 from traybackup.cli.progress import Standing, Tally, bar, figures, item_teller, shown, wanted
@@ -67,7 +68,7 @@ def test_phases_and_the_end_of_counting_are_told_apart() -> None:
 )
 def test_the_bar_says_files_bytes_and_time_left(now: Standing, text: str) -> None:
     """A source that grows while it is saved never shows more than all of it."""
-    assert figures(now) == text
+    assert figures(now, Language()) == text
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What the texts are made of: a *Wording* is one error in words, `N_` marks a sentence for translators."""
+"""What the texts are made of: a *Wording* is one error in words, `N_` and `NN_` mark sentences for translators."""
 
 from typing import NamedTuple
 
@@ -14,3 +14,8 @@ class Wording(NamedTuple):
 def N_(text: str) -> str:  # noqa: N802 - gettext's customary name for "translate later"
     """Mark *text* for the translators."""
     return text
+
+
+def NN_(one: str, more: str) -> tuple[str, str]:  # noqa: N802 - as above, for a sentence with a number
+    """Mark a sentence about one thing and about ``{count}`` things."""
+    return one, more

@@ -3,7 +3,7 @@
 A key is a keyword of the engine, the sources or a use case. Placeholders are its parameters.
 """
 
-from traybackup.app.wording.marks import N_
+from traybackup.app.wording.marks import N_, NN_
 
 FINDINGS: dict[str, str] = {
     "changed-while-read": N_("changed while it was read; saved as it was at the end"),
@@ -25,12 +25,27 @@ REASONS: dict[str, str] = {
 }
 """Why one item could not be restored."""
 
-UNSET: dict[str, str] = {
-    "owner": N_("{count} items belong to you now, because you may not give files to others."),
-    "mode": N_("{count} items lack their rights, which this folder cannot hold."),
-    "times": N_("{count} items lack their dates, which this folder cannot hold."),
-    "attributes": N_("{count} items lack some of their attributes, which this folder cannot hold."),
-    "socket": N_("{count} sockets were left out; the programs that need them make new ones."),
+UNSET: dict[str, tuple[str, str]] = {
+    "owner": NN_(
+        "{count} item belongs to you now, because you may not give files to others.",
+        "{count} items belong to you now, because you may not give files to others.",
+    ),
+    "mode": NN_(
+        "{count} item lacks its rights, which this folder cannot hold.",
+        "{count} items lack their rights, which this folder cannot hold.",
+    ),
+    "times": NN_(
+        "{count} item lacks its date, which this folder cannot hold.",
+        "{count} items lack their dates, which this folder cannot hold.",
+    ),
+    "attributes": NN_(
+        "{count} item lacks some of its attributes, which this folder cannot hold.",
+        "{count} items lack some of their attributes, which this folder cannot hold.",
+    ),
+    "socket": NN_(
+        "{count} socket was left out; the program that needs it makes a new one.",
+        "{count} sockets were left out; the programs that need them make new ones.",
+    ),
 }
 """What restored items lack."""
 
@@ -134,7 +149,29 @@ WHY: dict[str, str] = REJECTED | {
     "too-large": N_("it claims to be larger than it may be"),
     "unknown-kdf": N_("it is protected in a way that this program does not know"),
 }
-"""What is wrong with a damaged thing; any other keyword means that its content makes no sense."""
+"""What is wrong with a damaged thing, and why a plugin is not used."""
+
+WHY_ROUGHLY: dict[str, str] = {
+    "bad": N_("its content makes no sense"),
+    "changed": N_("something else changed it meanwhile"),
+    "damaged": N_("a part of it is damaged"),
+    "missing": N_("a part of it is missing"),
+    "unreadable": N_("a part of it cannot be read"),
+}
+"""The same for a keyword that begins so: ``bad-index``, ``missing-pack``."""
+
+KINDS: dict[str, str] = {
+    "blob": N_("block"),
+    "config": N_("configuration"),
+    "data": N_("block"),
+    "index": N_("list of contents"),
+    "key": N_("key"),
+    "lock": N_("lock"),
+    "pack": N_("pack"),
+    "snapshot": N_("snapshot"),
+    "tree": N_("folder list"),
+}
+"""The parts that backups are made of."""
 
 WORDS: dict[str, str] = {
     "place": N_("the place"),

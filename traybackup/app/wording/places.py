@@ -198,8 +198,13 @@ PLACES: dict[str, Wording] = {
     ),
     "clock-wrong": Wording(
         N_("The clock is wrong"),
-        N_("{place} refuses because the clock of this PC is off by {seconds}."),
-        N_("Set the date and time of this PC."),
+        N_("{place} cannot be used because the clock of this PC is wrong."),
+        N_("Set the date and time of this PC, and try again."),
+    ),
+    "clock-wrong+seconds": Wording(
+        N_("The clock is wrong"),
+        N_("{place} cannot be used because the clock of this PC is off by {seconds}."),
+        N_("Set the date and time of this PC, and try again."),
     ),
     "sign-in-refused": Wording(
         N_("Not signed in"),
