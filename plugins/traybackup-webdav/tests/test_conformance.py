@@ -1,0 +1,31 @@
+"""A WebDAV server keeps the promise of a place: wsgidav and Apache, over real HTTP."""
+
+from collections.abc import Callable
+
+import pytest
+from dav_servers import Dav
+
+from traybackup.api import Store
+from traybackup.testing import StoreConformance
+
+Opener = Callable[..., Store]
+
+
+class TestWsgiDav(StoreConformance):
+    @pytest.fixture
+    def open_store(self, dav: Dav, open_at: Opener) -> Callable[[], Store]:
+        return lambda: open_at(dav)
+
+    @pytest.fixture
+    def limit(self, dav: Dav) -> Callable[[int | None], None]:
+        def set_limit(capacity: int | None) -> None:
+            dav.capacity = capacity
+
+        return set_limit
+
+
+class TestApache(StoreConformance):
+    @pytest.fixture
+    def open_store(self, real_apache: Dav, open_at: Opener, request: pytest.FixtureRequest) -> Callable[[], Store]:
+        folder = f"Tills/{request.node.callspec.id}"
+        return lambda: open_at(real_apache, folder=folder)
