@@ -77,6 +77,11 @@ def _hook(body: str) -> str:
 
 PLUGINS: dict[str, str] = {
     "good": GOOD,
+    "polite": GOOD.replace(
+        "    place = ",
+        "    translations = {'de': {'A good place': 'Ein guter Ort', 'Folder': 'Ordner', 'fast': 'schnell'}}\n"
+        "        place = ",
+    ),
     # bad at import
     "missing-library": "import a_library_that_nobody_has\n",
     "syntax": "def broken(:\n",
@@ -101,6 +106,7 @@ PLUGINS: dict[str, str] = {
     "bad-id": GOOD.replace("{name}", "Bad Id!"),
     "no-label": GOOD.replace("A good place", " "),
     "bad-fields": GOOD.replace('(Field("folder", "Folder"), ', '("folder", '),
+    "bad-words": GOOD.replace("    place = ", "    translations = {'de': {'Folder': 7}}\n        place = "),
     "steals": GOOD.replace("{name}", "good"),
     # bad when opened
     "open-raises": _provider("raise LookupError('no such place')"),

@@ -12,25 +12,10 @@ from typing import Any
 import pytest
 from drive_server import DriveServer, World
 
-from tests.session import keyring, lock, session
+from tests.clouddesk import client_words, desktop_with_browser
+from tests.session import lock
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the keyring of the tests is GNOME's")
-
-BROWSER = """
-import sys, urllib.request
-with urllib.request.urlopen(sys.argv[1], timeout=20) as page:
-    page.read()
-"""
-
-
-@pytest.fixture
-def desktop(tmp_path: Path, program: Callable[[str], str]) -> Iterator[dict[str, str]]:
-    """Return what leads to a desktop of its own with an unlocked keyring and a browser."""
-    for name in ("dbus-daemon", "gnome-keyring-daemon"):
-        program(name)
-    (tmp_path / "browser.py").write_text(BROWSER)
-    with session(tmp_path / "session") as variables, keyring(variables):
-        yield variables | {"BROWSER": f"{sys.executable} {tmp_path / 'browser.py'} %s", "TRAYBACKUP_KEYRING": ""}
 
 
 @pytest.fixture
@@ -45,23 +30,15 @@ def world(google: DriveServer) -> World:
 
 
 @pytest.fixture
+def desktop(tmp_path: Path, program: Callable[[str], str]) -> Iterator[dict[str, str]]:
+    with desktop_with_browser(tmp_path, program) as variables:
+        yield variables
+
+
+@pytest.fixture
 def shop(program_here: Any, desktop: dict[str, str]) -> Any:
     """Return the program on that desktop, without a password given."""
     return program_here.given(**desktop).without("TRAYBACKUP_PASSWORD")
-
-
-def client_words(google: DriveServer, tmp_path: Path) -> list[object]:
-    """Return the options that name the owner's own client and the stand-in for Google."""
-    client = next(iter(google.world.clients.values()))
-    (tmp_path / "client-secret").write_text(client.secret)
-    return [
-        "--set",
-        f"client_id={client.id}",
-        "--set",
-        f"endpoint={google.url}",
-        "--secret-file",
-        f"client_secret={tmp_path / 'client-secret'}",
-    ]
 
 
 def everything_kept(shop: Any) -> str:

@@ -138,7 +138,7 @@ def _folder(place: FolderPlace) -> Iterator[tuple[Callable[[], Store], int]]:
 def _remote(context: Context, place: ProviderPlace, cancel: Cancel) -> Iterator[tuple[Callable[[], Store], int]]:
     found = remote.find(context, place, cancel=cancel)
     settings = found.hosted.scratch(found.settings, f"doctor-{secrets.token_hex(4)}", found.guard)
-    manner = Manner(cancel=cancel, patience=_PATIENCE, noticed=context.trying)
+    manner = Manner(cancel=cancel, patience=_PATIENCE, noticed=remote.teller(context, place))
 
     def open_store() -> Store:
         guard = Guard(found.guard.plugin, cancel=cancel, redact=context.redact)

@@ -1,8 +1,8 @@
 """The owner's language: sentences, numbers, sizes, spans and dates as he reads them.
 
 English is what is written in the code; another *Language* is a gettext catalogue over the same sentences, with Babel
-for figures. Both are read only when something is shown in it. English shows figures by itself, and dates as ISO 8601 has
-them, because no order of day and month is right for all who read English.
+for figures. Both are read only when something is shown in it. English shows figures by itself, and dates as ISO 8601
+has them, because no order of day and month is right for all who read English.
 """
 
 import gettext

@@ -18,7 +18,7 @@ from traybackup.api.provider import Field, FieldKind
 from traybackup.api.store import Store
 from traybackup.app import config, limits
 from traybackup.app.config import Settings
-from traybackup.app.context import Context
+from traybackup.app.context import Context, Trying
 from traybackup.app.hosting import Hosted
 from traybackup.app.limits import Timetable
 from traybackup.app.places import ProviderPlace
@@ -96,12 +96,13 @@ def wrapped(context: Context, remote: Remote, *, use: Use, cancel: Cancel, progr
     """Open a place without a cache."""
     patience = _SOON if use is Use.LOOK else Patience()
     up, down = _rates(context, remote.place.destination)
-    manner = Manner(cancel=cancel, progress=progress, up=up, down=down, patience=patience, noticed=context.trying)
+    noticed = teller(context, remote.place)
+    manner = Manner(cancel=cancel, progress=progress, up=up, down=down, patience=patience, noticed=noticed)
     inner = persist(
         lambda: remote.hosted.open(remote.settings, remote.vault, remote.guard),
         patience,
         wait=cancel.wait,
-        noticed=context.trying,
+        noticed=noticed,
     )
     try:
         return wrap(inner, remote.guard, manner)
@@ -109,6 +110,16 @@ def wrapped(context: Context, remote: Remote, *, use: Use, cancel: Cancel, progr
         with suppress(StoreError, Cancelled):
             remote.guard.call(lambda _: inner.close(), patience=10.0)
         raise
+
+
+def teller(context: Context, place: ProviderPlace) -> Trying:
+    """Return what tells of failures that are not the last word, with the place named in them."""
+
+    def tell(error: StoreError, seconds: float) -> None:
+        error.place = error.place or place.text
+        context.trying(error, seconds)
+
+    return tell
 
 
 def settings_of(place: ProviderPlace, hosted: Hosted) -> Settings:

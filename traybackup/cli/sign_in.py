@@ -1,19 +1,14 @@
 """``traybackup sign-in``."""
 
-import select
-import sys
-import threading
-
 import click
 
-from traybackup.app.invitation import Invitation, Paste
+from traybackup.app.invitation import Invitation
 from traybackup.cli.options import common, not_empty
 from traybackup.cli.output import Output, clean
+from traybackup.cli.pasting import paster
 from traybackup.cli.services import service
 from traybackup.cli.settings import Settings, settings
 from traybackup.cli.signals import stoppable
-
-_LOOK = 0.2
 
 
 @click.command("sign-in")
@@ -58,17 +53,3 @@ def _invite(output: Output, invitation: Invitation) -> None:
         output.say(language.gettext("Then paste the code that you are shown, and press Enter."))
     elif not invitation.opened:
         output.say(language.gettext("Then paste the address that the browser ends at, and press Enter."))
-
-
-def paster() -> Paste | None:
-    """Return what waits for a pasted line, None if nobody can paste one."""
-    if not sys.stdin.isatty() or sys.platform == "win32":  # select knows no consoles there
-        return None
-
-    def paste(stop: threading.Event) -> str | None:
-        while not stop.is_set():
-            if select.select([sys.stdin], [], [], _LOOK)[0]:
-                return sys.stdin.readline() or None
-        return None
-
-    return paste

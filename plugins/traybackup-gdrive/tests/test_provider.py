@@ -178,3 +178,10 @@ def test_secrets_do_not_show_in_what_is_printed(owner: Owner) -> None:
     """Neither the settings nor an upload on its way show a secret when somebody logs them."""
     chosen = config.read(owner.settings, owner.vault)
     assert owner.settings["client_secret"] not in repr(chosen)
+
+
+@pytest.mark.parametrize("language", ["de", "es"])
+def test_settings_are_explained_in_the_owners_language(language: str) -> None:
+    """Every label and every help has its words, and no word is left over."""
+    said = {text for field in GoogleDrive.fields for text in (field.label, field.help) if text}
+    assert GoogleDrive.translations[language].keys() == said

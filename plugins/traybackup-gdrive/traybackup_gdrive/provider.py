@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from traybackup.api import Account, Field, FieldKind, Provider, Redirects, SignInAnswer, SignInRequest, Store, Vault
 from traybackup_gdrive import config
+from traybackup_gdrive.words import TRANSLATIONS
 
 SCOPES = ("https://www.googleapis.com/auth/drive.file", "openid", "email")
 """Only what this program made itself may be seen, and whose account it is. Anything wider needs Google's audit."""
@@ -49,6 +50,7 @@ class GoogleDrive(Provider):
         ),
     )
     redirects: ClassVar[Redirects | None] = Redirects(path="/")  # any port, but no other path is documented
+    translations: ClassVar[Mapping[str, Mapping[str, str]]] = TRANSLATIONS
 
     def __init__(self, now: Callable[[], float] = time.time, pause: Callable[[float], object] = time.sleep) -> None:
         self._now, self._pause = now, pause

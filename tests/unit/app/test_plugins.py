@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.foreign import GOOD, PLUGINS, install
-from traybackup.api import Provider
+from traybackup.api import FieldKind, Provider
 from traybackup.api.errors import ConfigUnusable, PluginCrashed, PluginRejected, ProviderUnknown
 from traybackup.app import allowlist
 from traybackup.app.builtin import Folder
@@ -41,6 +41,7 @@ REJECTED = {
     "bad-id": Why.JUNK,
     "no-label": Why.JUNK,
     "bad-fields": Why.JUNK,
+    "bad-words": Why.JUNK,
     "steals": Why.DUPLICATE,
 }
 
@@ -87,6 +88,17 @@ def test_hook_traybackup_providers(site: Path) -> None:
     assert hosted.secret_keys() == {"password"}
     store = hosted.open({}, MemoryVault(), Guard("good"))
     assert list(store.entries()) == []
+
+
+def test_a_plugin_brings_its_own_words(site: Path) -> None:
+    """Label, fields and choices are shown in the owner's language; what the plugin does not translate stays English."""
+    install(site, "polite")
+    hosted = host(site).provider("polite")
+    assert hosted.label_in("de") == "Ein guter Ort"
+    assert [one.label for one in hosted.fields_in("de")] == ["Ordner", "Password"]
+    assert hosted.fields_in("de")[1].kind is FieldKind.SECRET
+    assert hosted.fields_in("en") == hosted.fields_in("fr") == hosted.fields
+    assert (hosted.choice_in("de", "fast"), hosted.choice_in("de", "slow")) == ("schnell", "slow")
 
 
 def test_discovery_reads_metadata_only(site: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from tests.foreign import install
 from traybackup.app import browser, context, doctor
 from traybackup.app.vault import Secret, Vault
-from traybackup.cli import settings, sign_in
+from traybackup.cli import settings
 from traybackup.testing import FACTS
 
 CLOUD = """
@@ -292,35 +292,6 @@ def test_programs_can_lead_through_a_sign_in(cloud_shell: Any) -> None:
     assert [one["message_type"] for one in said.records] == ["sign_in", "signed_in"]
     assert said.record("sign_in")["address"].startswith("https://cloud.example/auth?")
     assert said.record("signed_in")["account"] == "anna@example.org"
-
-
-def test_a_pasted_line_ends_the_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is typed is read without holding up the end of the program."""
-    assert sign_in.paster() is None
-    read, write = os.pipe()
-    with os.fdopen(read) as stdin, os.fdopen(write, "w") as keyboard:
-        monkeypatch.setattr(sign_in.sys, "stdin", Terminal(stdin))
-        paste = sign_in.paster()
-        assert paste is not None
-        keyboard.write("the-code\n")
-        keyboard.flush()
-        assert paste(threading.Event()) == "the-code\n"
-        stop = threading.Event()
-        stop.set()
-        assert paste(stop) is None
-
-
-class Terminal:
-    """A stream that is a terminal."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    def isatty(self) -> bool:
-        return True
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
 
 
 # Plugins

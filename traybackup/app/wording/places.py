@@ -149,7 +149,7 @@ PLACES: dict[str, Wording] = {
     "offline": Wording(
         N_("No connection"),
         N_("{place} cannot be reached at the moment."),
-        N_("Check the Internet connection; it is tried again at the next run."),
+        N_("Check the Internet connection, and the proxy if one is set; it is tried again at the next run."),
     ),
     "rate-limited": Wording(
         N_("The service asks to wait"),
