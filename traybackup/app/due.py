@@ -6,7 +6,7 @@ and not just a moment, it is run once, whatever summer time, journeys and clocks
 
 * the newest slot that has begun is due unless a run *covers* it: one that was for it or later, or began after it;
 * of several missed slots only the newest is due: the run makes up for all of them, the others are *missed*;
-* the newest slot that has begun is due unless a run *covers* it: one for it, or for a later one, or begun after it;
+* a time that does not exist (02:30 in spring) is due when the gap ends; one that comes twice, the first time;
 * what a run that lies ahead of the clock says does not count (`traybackup.app.history.History.past`).
 
 A run covers a slot if it left a snapshot, is still under way, or was stopped by somebody. After a failure that may pass

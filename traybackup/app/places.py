@@ -144,7 +144,7 @@ def make_folder(place: FolderPlace) -> bool:
     if place.folder.exists():
         return False
     above = place.folder.parent
-    if not above.is_dir() or (place.marker is None and _is_for_drives(above)):
+    if not above.is_dir() or (place.marker is None and is_for_drives(above)):
         raise PlaceMissing(place=place.text)
     try:
         place.folder.mkdir(mode=0o700)
@@ -153,7 +153,7 @@ def make_folder(place: FolderPlace) -> bool:
     return True
 
 
-def _is_for_drives(folder: Path) -> bool:
+def is_for_drives(folder: Path) -> bool:
     """Say whether the system mounts drives in *folder*: ``/media``, ``/media/anna``, ``/mnt``, ``/Volumes``."""
     real = Path(os.path.realpath(folder))
     return any(str(step) in _MOUNT_FOLDERS for step in (real, real.parent)) and not os.path.ismount(real)

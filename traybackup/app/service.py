@@ -25,9 +25,11 @@ from traybackup.app import (
 )
 from traybackup.app.backup import Backup, BackupRequest
 from traybackup.app.check import Check, CheckRequest
+from traybackup.app.config import Config
 from traybackup.app.context import Clock, Context, Trying, Waiting
 from traybackup.app.demo.steps import Step, Story
 from traybackup.app.destinations import Added, Listed, NewDestination, Tried
+from traybackup.app.events import Tell
 from traybackup.app.findings import Finding, Stated
 from traybackup.app.forget import ForgetRequest, Forgotten
 from traybackup.app.invitation import Invitation, Paste
@@ -35,11 +37,13 @@ from traybackup.app.keys import KeyChanged, KeyList, NewKey
 from traybackup.app.language import Language
 from traybackup.app.listing import Contents, Filter, SnapshotList
 from traybackup.app.locking import LockFile
+from traybackup.app.looking import Looked
 from traybackup.app.opening import Access, NewRepository
 from traybackup.app.placestatus import PlaceStatus
 from traybackup.app.plugins import Survey
 from traybackup.app.prune import Pruned, PruneRequest
 from traybackup.app.restore import Restoration, RestoreRequest
+from traybackup.app.tidying import Tidying
 from traybackup.app.vault import Secret
 
 
@@ -60,6 +64,18 @@ class Service:
     ) -> Backup:
         """Save paths as one snapshot."""
         return backup.back_up(self._context, request, progress=progress, cancel=cancel, made=made, estimate=estimate)
+
+    def run_job(self, name: str, tidying: Tidying, *, tell: Tell, cancel: Cancel) -> int:
+        """Run a job in this process, and tell what happens as events; return the exit code."""
+        from traybackup.app import runner  # noqa: PLC0415 - only for a run's own process
+
+        return runner.run(self._context, name, tidying, tell=tell, cancel=cancel)
+
+    def look(self, found: Config) -> tuple[Looked, ...]:
+        """Look into the destinations of all jobs for their newest snapshots."""
+        from traybackup.app import looking  # noqa: PLC0415 - only where the history was lost
+
+        return looking.look(self._context, found)
 
     def list_snapshots(self, access: Access, wanted: Filter, latest: int = 0) -> SnapshotList:
         """Return the snapshots of a place."""

@@ -1,21 +1,35 @@
-"""``traybackup status``."""
+"""``traybackup status``: of everything, or of one place."""
+
+from pathlib import Path
 
 import click
 
 from traybackup.app import forms
 from traybackup.app.opening import Access
 from traybackup.app.placestatus import PlaceStatus
-from traybackup.cli.options import common, from_place
+from traybackup.cli.options import asker, common, not_empty, password_path
 from traybackup.cli.output import Output, clean
 from traybackup.cli.room import tell_space
 from traybackup.cli.services import service
 
 
 @click.command("status")
-@from_place
+@click.option("--from", "place", metavar="PLACE", help="Only this place, and what is in it.")
+@click.option("--password-file", metavar="FILE", help="Read the password from FILE.", type=password_path)
+@click.option("--look", is_flag=True, help="Ask the destinations themselves, not the notes of this computer.")
 @common
-def command(output: Output, *, access: Access) -> int:
-    """Tell how a place is doing: its newest snapshot, its size, and the room that is left."""
+def command(output: Output, *, place: str | None, password_file: Path | None, look: bool) -> int:
+    """Tell how everything is doing, by the newest verified snapshot of each destination.
+
+    With --from, tell how a place is doing: its newest snapshot, its size, and the room that is left.
+
+    Exit codes: 0 all is well or will be by itself; 1 somebody should look.
+    """
+    if place is None:
+        from traybackup.cli import overview  # noqa: PLC0415 - only without a place
+
+        return overview.show(output, look=look)
+    access = Access(not_empty(place, "--from"), password_file, asker(password_file, output.language.code))
     found = service(output).status(access)
     output.record(forms.place_status(found))
     _show(output, found)
