@@ -4,12 +4,15 @@ import click
 
 from traybackup.app import forms
 from traybackup.app.destinations import NewDestination
+from traybackup.app.wording.marks import N_
 from traybackup.cli.options import common, not_empty
 from traybackup.cli.output import Output, clean
 from traybackup.cli.room import tell_space
 from traybackup.cli.services import service
 from traybackup.cli.settings import Settings, settings
 from traybackup.cli.signals import stoppable
+
+_TITLES = (N_("Name"), N_("Kind"), N_("Settings"), N_("Signed in as"))
 
 
 @click.group("destinations", help="Give places names, which can be used wherever a PLACE is wanted.")
@@ -37,8 +40,7 @@ def list_command(output: Output) -> None:
         )
         for one in found
     ]
-    titles = ("Name", "Kind", "Settings", "Signed in as")
-    output.table(titles, rows)
+    output.table([language.gettext(title) for title in _TITLES], rows)
 
 
 @command.command("add")

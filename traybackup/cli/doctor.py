@@ -4,12 +4,14 @@ import click
 
 from traybackup.app import forms
 from traybackup.app.findings import Level, Stated
+from traybackup.app.wording.marks import N_
 from traybackup.cli.options import common, not_empty
 from traybackup.cli.output import Output, clean
 from traybackup.cli.services import service
 from traybackup.cli.signals import stoppable
 
-_MARKS = {True: "ok", False: "WRONG", None: "skipped"}
+_MARKS = {True: N_("ok"), False: N_("WRONG"), None: N_("skipped")}
+_LEVELS = {Level.OK: N_("ok"), Level.WARNING: N_("warning"), Level.ERROR: N_("error")}
 
 
 @click.command("doctor")
@@ -28,7 +30,7 @@ def _examine(output: Output) -> int:
     texts, worst = output.texts, 0
     for found in service(output).examine():
         output.record(forms.finding(found))
-        line = f"{found.level.value:8} {clean(texts.doctor(found.code, found.detail, found.why))}"
+        line = f"{_set(output, _LEVELS[found.level])} {clean(texts.doctor(found.code, found.detail, found.why))}"
         if found.level is Level.OK:
             output.say(line)
         else:
@@ -40,7 +42,7 @@ def _examine(output: Output) -> int:
 def _state(output: Output, place: str) -> int:
     def stated(found: Stated) -> None:
         output.record(forms.stated(found))
-        line = f"{_MARKS[found.holds]:8} {found.says}"
+        line = f"{_set(output, _MARKS[found.holds])} {found.says}"
         if found.holds is False:
             output.warn(f"{line} {clean(found.detail)}".rstrip())
         else:
@@ -54,3 +56,9 @@ def _state(output: Output, place: str) -> int:
     else:
         output.say(language.gettext("{place} does not keep its promises.", place=clean(place)))
     return 0 if holds else 1
+
+
+def _set(output: Output, mark: str) -> str:
+    """Return a mark in the reader's language, all of the same width."""
+    words = [output.language.gettext(word) for word in (*_MARKS.values(), *_LEVELS.values())]
+    return output.language.gettext(mark).ljust(max(8, *map(len, words)))

@@ -9,12 +9,15 @@ import click
 from traybackup.app import forms
 from traybackup.app.keys import KeyChanged, NewKey
 from traybackup.app.opening import Access
+from traybackup.app.wording.marks import N_
 from traybackup.cli.news import tell_code
 from traybackup.cli.options import common, from_place, not_empty, password_path
 from traybackup.cli.output import Output, clean
 from traybackup.cli.services import service
 
 R = TypeVar("R")
+
+_TITLES = (N_("ID"), N_("User"), N_("Computer"), N_("Created"))
 
 
 @click.group("key", help="Manage the passwords of a place. Each opens everything.")
@@ -51,7 +54,7 @@ def list_command(output: Output, *, access: Access) -> None:
         )
         for key in found.keys
     ]
-    output.table(("", "ID", "User", "Host", "Created"), rows)
+    output.table(["", *map(output.language.gettext, _TITLES)], rows)
     texts = output.texts
     for damage in found.damaged:
         output.record_error(forms.fault(damage))

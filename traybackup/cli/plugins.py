@@ -4,9 +4,12 @@ import click
 
 from traybackup.app import forms
 from traybackup.app.plugins import Survey
+from traybackup.app.wording.marks import N_
 from traybackup.cli.options import common, not_empty
 from traybackup.cli.output import Output, clean
 from traybackup.cli.services import service
+
+_TITLES = (N_("Plugin"), N_("Distribution"), N_("Version"), N_("Places"))
 
 
 @click.command("plugins")
@@ -44,7 +47,8 @@ def _show(output: Output, survey: Survey) -> None:
         for one in survey.accepted
     ]
     if rows:
-        output.table(("Plugin", "Distribution", "Version", "Places"), rows)
+        titles = [language.gettext(title) for title in _TITLES]
+        output.table(titles, rows)
     elif not survey.rejected:
         output.result(language.gettext("No plugins are installed."))
     for rejected in survey.rejected:

@@ -5,9 +5,12 @@ import click
 from traybackup.app import forms
 from traybackup.app.listing import Filter, SnapshotList
 from traybackup.app.opening import Access
+from traybackup.app.wording.marks import N_
 from traybackup.cli.options import common, from_place, which
 from traybackup.cli.output import Output, clean
 from traybackup.cli.services import service
+
+_TITLES = (N_("ID"), N_("Time"), N_("Computer"), N_("Tags"), N_("Size"), N_("Paths"))
 
 
 @click.command("snapshots")
@@ -45,5 +48,5 @@ def _show(output: Output, found: SnapshotList) -> None:
                 clean(", ".join(one.paths)),
             )
         )
-    output.table(("ID", "Time", "Host", "Tags", "Size", "Paths"), rows, right=(4,))
+    output.table([language.gettext(title) for title in _TITLES], rows, right=(4,))
     output.say(language.ngettext("{count} snapshot", "{count} snapshots", len(rows)))

@@ -152,11 +152,11 @@ def test_a_check_believes_nothing_but_the_place(cloud_shop: Any, cloud: Cloud) -
 def test_passing_failures_are_got_over_and_told(cloud_shop: Any, cloud: Cloud) -> None:
     """A line that breaks now and then, at opening too, costs time and a notice, not the backup."""
     told: list[str] = []
-    context = replace(cloud_shop.context, trying=lambda error, _seconds: told.append(error.code))
+    context = replace(cloud_shop.context, trying=lambda error, _seconds: told.append(f"{error.code} {error.place}"))
     cloud.faults = [Fault("put", 2, Do.LOST, Offline()), Fault("entries", 2, Do.ERROR, Offline())]
     shop = replace(cloud_shop, context=context)
     assert shop.save().outcome.value == "success"
-    assert told == ["offline", "offline"]
+    assert told == [f"offline {shop.access.place}"] * 2
     failures = [Offline(), Offline()]
 
     def fail_twice(*_: object) -> Any:
@@ -168,7 +168,7 @@ def test_passing_failures_are_got_over_and_told(cloud_shop: Any, cloud: Cloud) -
     cloud.faults = []
     shop.clock.forward(days=1)
     assert shop.save().outcome.value == "success"
-    assert told == ["offline"] * 4
+    assert told == [f"offline {shop.access.place}"] * 4
 
 
 @pytest.mark.parametrize("error", [AccessDenied(), StoreFull(), SignInNeeded()])

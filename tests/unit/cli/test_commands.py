@@ -201,7 +201,7 @@ def test_snapshots_are_a_table_or_one_array(saved: Any) -> None:
     """People get a table, programs one JSON array as restic prints it."""
     said = saved.at("snapshots")
     assert said.code == 0
-    assert said.out.splitlines()[0].split() == ["ID", "Time", "Host", "Tags", "Size", "Paths"]
+    assert said.out.splitlines()[0].split() == ["ID", "Time", "Computer", "Tags", "Size", "Paths"]
     assert str(saved.source) in said.out
     (listed,) = saved.at("snapshots", "--json").records
     assert {"time", "tree", "paths", "hostname", "username", "program_version", "summary", "id", "short_id"} <= listed[
@@ -454,7 +454,7 @@ def test_keys_are_listed_added_changed_and_removed(saved: Any, tmp_path: Path, m
     assert added.code == 0
     assert "Added the key" in added.out
     listed = saved.at("key list")
-    assert listed.out.splitlines()[0].split() == ["ID", "User", "Host", "Created"]
+    assert listed.out.splitlines()[0].split() == ["ID", "User", "Computer", "Created"]
     (keys,) = saved.at("key list", "--json").records
     assert [key["current"] for key in keys].count(True) == 1
     assert {"id", "userName", "hostName", "created"} <= keys[0].keys()
