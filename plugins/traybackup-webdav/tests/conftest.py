@@ -8,7 +8,7 @@ import pytest
 from dav_servers import PASSWORD, Dav, apache, find_apache, settings, wsgidav
 from traybackup_webdav.provider import WebDav
 
-from traybackup.api import Store
+from traybackup.api import BytesPayload, Store
 from traybackup.testing import MemoryVault
 
 
@@ -56,3 +56,11 @@ def open_at() -> Iterator[Callable[..., Store]]:
     yield open_one
     for store in opened:
         store.close()
+
+
+@pytest.fixture
+def store(dav: Dav, open_at: Callable[..., Store]) -> Store:
+    """Return a place with one object in it."""
+    store = open_at(dav)
+    store.put("data/00/old", BytesPayload(b"old"))
+    return store

@@ -26,6 +26,9 @@ from wsgidav.wsgidav_app import WsgiDAVApp
 USER, PASSWORD = "anna", "süß & geheim"
 MODULES = "/usr/lib/apache2/modules"
 
+XML = [("Content-Type", "application/xml")]
+LISTING = b'<?xml version="1.0"?><d:multistatus xmlns:d="DAV:">%s</d:multistatus>'
+
 
 @dataclass
 class Dav:
@@ -36,12 +39,16 @@ class Dav:
         folder: What it serves.
         calls: Method and path of every request that came, where the server tells.
         capacity: Bytes that may lie in the folder; None: no limit.
+        answers: By method: status, headers and body that come instead of the server's own.
+        seen: What requests said about who they are.
     """
 
     address: str
     folder: Path
     calls: list[tuple[str, str]] = field(default_factory=list)
     capacity: int | None = None
+    answers: dict[str, tuple[str, list[tuple[str, str]], bytes]] = field(default_factory=dict)
+    seen: list[str] = field(default_factory=list)
 
     @property
     def used(self) -> int:
@@ -86,6 +93,12 @@ def wsgidav(folder: Path, *, accept: str = "basic", locks: bool = True, user: st
 
     def watched(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         dav.calls.append((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
+        dav.seen += [environ["HTTP_AUTHORIZATION"]] if "HTTP_AUTHORIZATION" in environ else []
+        if environ["REQUEST_METHOD"] in dav.answers:
+            environ["wsgi.input"].read()
+            status, headers, body = dav.answers[environ["REQUEST_METHOD"]]
+            start_response(status, [*headers, ("Content-Length", str(len(body)))])
+            return [body]
         coming = int(environ.get("CONTENT_LENGTH") or 0)
         if environ["REQUEST_METHOD"] == "PUT" and dav.capacity is not None and dav.used + coming > dav.capacity:
             start_response("507 Insufficient Storage", [("Content-Length", "0")])

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 
 import pytest
-from dav_servers import Dav
+from dav_servers import Dav, apache
 
 from traybackup.api import Store
-from traybackup.testing import StoreConformance
+from traybackup.testing import Ground, StoreConformance
+from traybackup.testing.facts import atomicity, clients, objects
 
 Opener = Callable[..., Store]
 
@@ -29,3 +30,15 @@ class TestApache(StoreConformance):
     def open_store(self, real_apache: Dav, open_at: Opener, request: pytest.FixtureRequest) -> Callable[[], Store]:
         folder = f"Tills/{request.node.callspec.id}"
         return lambda: open_at(real_apache, folder=folder)
+
+
+class TestDigest:
+    """A server that wants Digest, which costs one more call in each thread."""
+
+    @pytest.mark.parametrize(
+        "fact", [*clients.FACTS, objects.round_trip, atomicity.cancelled_source], ids=lambda fact: fact.__name__
+    )
+    def test_fact(self, apache2: str, open_at: Opener, fact: Callable[[Ground], None]) -> None:
+        """The place keeps its promise in this respect, too."""
+        with apache(apache2, accept="Digest") as server, Ground(lambda: open_at(server)) as ground:
+            fact(ground)

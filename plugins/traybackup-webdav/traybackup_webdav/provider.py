@@ -10,6 +10,7 @@ from typing import ClassVar
 from urllib.parse import quote, urlsplit
 
 from traybackup.api import Field, FieldKind, Provider, SettingInvalid, Store, Vault
+from traybackup_webdav.words import TRANSLATIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class WebDav(Provider):
             help="A file in PEM format, where the server made its certificate itself.",
         ),
     )
+    translations: ClassVar[Mapping[str, Mapping[str, str]]] = TRANSLATIONS
 
     def open(self, settings: Mapping[str, str], vault: Vault) -> Store:
         from traybackup_webdav.store import WebDavStore  # noqa: PLC0415 - brings requests

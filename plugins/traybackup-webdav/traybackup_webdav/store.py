@@ -9,6 +9,7 @@ Apache's forgets locks when several clients come at once.
 """
 
 import hashlib
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -40,6 +41,7 @@ _UPLOADS = "Uploads"
 _DAY = 86_400.0
 _CLAIM = 60.0  # seconds; an older one is that of somebody who was killed
 _TRIES, _PAUSE = 200, 0.05
+_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _NOT_MADE = (Is.FORBIDDEN, Is.METHOD_NOT_ALLOWED, Is.CONFLICT, Is.LOCKED, Is.INTERNAL_SERVER_ERROR)
 """What servers answer to MKCOL if the folder is there, or another client was quicker by a moment."""
 
@@ -187,23 +189,27 @@ class WebDavStore(Store):
     # Reading
 
     def _read(self, name: str, offset: int, length: int | None) -> bytes:
-        if length == 0 or (offset and length is None):  # a range of HTTP has at least one byte
-            size = self.stat(name).size
-            if offset > size:
+        if length == 0:  # a range of HTTP has at least one byte
+            if offset > self.stat(name).size:
                 raise StoreDamaged(name=name)
-            length = size - offset if length is None else length
-            if not length:
+            return b""
+        last = "" if length is None else str(offset + length - 1)
+        headers = {"Range": f"bytes={offset}-{last}"} if offset or last else {}
+        expected = (Is.OK, Is.PARTIAL_CONTENT, Is.REQUESTED_RANGE_NOT_SATISFIABLE)
+        answer = self._client.send("GET", self._root + name, *expected, name=name, headers=headers)
+        if answer.status == Is.REQUESTED_RANGE_NOT_SATISFIABLE:
+            if length is None and offset == self.stat(name).size:
                 return b""
-        headers = {} if length is None else {"Range": f"bytes={offset}-{offset + length - 1}"}
-        answer = self._client.send("GET", self._root + name, Is.OK, Is.PARTIAL_CONTENT, name=name, headers=headers)
-        data = answer.body
-        if answer.status == Is.OK and length is not None:  # a server that knows no ranges sends everything
-            data = data[offset : offset + length]
-        elif answer.status == Is.PARTIAL_CONTENT and not answer.headers.get("Content-Range", "").startswith(
-            f"bytes {offset}-"
-        ):
             raise StoreDamaged(name=name)
-        if length is not None and len(data) != length:
+        if answer.status == Is.OK:  # all of it, from a server that knows no ranges, too
+            data = answer.body[offset:] if length is None else answer.body[offset : offset + length]
+            right = offset <= len(answer.body)
+        else:
+            data, told = answer.body, _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+            right = (
+                told is not None and int(told[1]) == offset and (length is not None or int(told[2]) + 1 == int(told[3]))
+            )
+        if not right or (length is not None and len(data) != length):
             raise StoreDamaged(name=name)
         return data
 
