@@ -26,7 +26,7 @@ from traybackup.api.source import Finding, Selection, Unreadable
 from traybackup.app.context import Context
 from traybackup.app.estimate import estimating
 from traybackup.app.locking import locked
-from traybackup.app.opening import Access, NewRepository, find_place, opened_or_made
+from traybackup.app.opening import Access, NewRepository, Opened, find_place, opened_or_made
 from traybackup.app.places import FolderPlace
 from traybackup.app.runs import Outcome
 from traybackup.app.workfolder import work_folder
@@ -36,6 +36,7 @@ from traybackup.engine.codec import format_datetime
 from traybackup.engine.repository import Repository
 from traybackup.engine.snapshots import Snapshot
 from traybackup.sources.folder import FolderSource
+from traybackup.stores.counting import Counts as Asked
 
 __all__ = ["Backup", "BackupRequest", "Outcome", "back_up"]
 
@@ -71,6 +72,7 @@ class Backup:
         findings: What is in it, and noticed.
         damaged: Index files of earlier runs that cannot be read; what they list was stored again where needed.
         seconds: How long it took.
+        asked: What was asked of a place that is not on this computer.
     """
 
     outcome: Outcome
@@ -83,6 +85,7 @@ class Backup:
     started: datetime
     ended: datetime
     seconds: float
+    asked: Asked = field(default_factory=Asked)
 
 
 @dataclass(slots=True)
@@ -136,22 +139,23 @@ def back_up(
             lock.check()
             ended = context.clock()
             snapshot = snapshots.save(target.repository, _snapshot(run, source.paths, archived, parent, ended))
-    return _result(run, snapshot, archived, target.made, ended)
+    return _result(run, snapshot, archived, target, ended)
 
 
-def _result(run: _Run, snapshot: Snapshot, archived: Archived, made: NewRepository | None, ended: datetime) -> Backup:
+def _result(run: _Run, snapshot: Snapshot, archived: Archived, target: Opened, ended: datetime) -> Backup:
     report = archived.report
     return Backup(
         outcome=Outcome.PARTIAL if report.unreadable else Outcome.SUCCESS,
         snapshot=snapshot,
         counts=archived.counts,
-        made=made,
+        made=target.made,
         unreadable=tuple(report.unreadable),
         findings=tuple(report.findings),
         damaged=tuple(run.damaged),
         started=run.started,
         ended=ended,
         seconds=time.monotonic() - run.began,
+        asked=target.asked,
     )
 
 

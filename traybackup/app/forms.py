@@ -122,6 +122,18 @@ def backup_summary(one: Backup) -> Form:
         "outcome": one.outcome.value,
         "verified": True,
         "unreadable": len(one.unreadable),
+    } | _asked(one)
+
+
+def _asked(one: Backup) -> Form:
+    """Return what was asked of a place that is not on this computer."""
+    asked = one.asked
+    if not asked.calls:
+        return {}
+    return {
+        "place_calls": asked.calls.total(),
+        "place_bytes_sent": asked.sent,
+        "place_bytes_received": asked.received,
     }
 
 

@@ -24,6 +24,7 @@ from traybackup.app.remote import Use
 from traybackup.app.vault import Secret
 from traybackup.engine import keys
 from traybackup.engine.repository import Repository
+from traybackup.stores.counting import Counts
 
 _TRIES = 3
 _log = logging.getLogger(__name__)
@@ -63,13 +64,18 @@ class NewRepository:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An open repository, the place it is in, and the news if it was just made."""
+    """An open repository, the place it is in, and the news if it was just made.
+
+    Attributes:
+        asked: What was asked of a place that is not on this computer, up to now.
+    """
 
     place: Place
     store: Store
     repository: Repository
     passwords: Passwords
     made: NewRepository | None = None
+    asked: Counts = field(default_factory=Counts)
 
 
 @contextmanager
@@ -90,11 +96,12 @@ def opened(
     Raises:
         NoRepository, WrongPassword, PasswordMissing, RepositoryDamaged, RepositoryTooNew, StoreError
     """
+    asked = Counts()
     with named(access.place):
         place = find_place(context, access.place)
-        with open_place(context, place, use=use, cancel=cancel, progress=progress) as store:
+        with open_place(context, place, use=use, cancel=cancel, progress=progress, counts=asked) as store:
             passwords = _passwords(context, access)
-            yield Opened(place, store, _open(store, place, passwords), passwords)
+            yield Opened(place, store, _open(store, place, passwords), passwords, asked=asked)
 
 
 @contextmanager
@@ -107,14 +114,15 @@ def opened_or_made(
         passwords = _passwords(context, access)
         passwords.given()  # a wrong file name is told before anything is made
         new_folder = place.folder if isinstance(place, FolderPlace) and places.make_folder(place) else None
+        asked = Counts()
         try:
-            with open_place(context, place, use=Use.BACKUP, cancel=cancel, progress=progress) as store:
+            with open_place(context, place, use=Use.BACKUP, cancel=cancel, progress=progress, counts=asked) as store:
                 if Repository.exists(store):
-                    yield Opened(place, store, _open(store, place, passwords), passwords)
+                    yield Opened(place, store, _open(store, place, passwords), passwords, asked=asked)
                     return
                 repository, made = _make(context, store, place, passwords)
                 new_folder = None
-                yield Opened(place, store, repository, passwords, made)
+                yield Opened(place, store, repository, passwords, made, asked)
         finally:
             if new_folder is not None:
                 _remove_if_empty(new_folder)
@@ -132,11 +140,13 @@ def open_place(
     use: Use = Use.LOOK,
     cancel: Cancel | None = None,
     progress: Progress | None = None,
+    counts: Counts | None = None,
 ) -> Store:
-    """Open a place, with all that the host puts around it."""
+    """Open a place, with all that the host puts around it; *counts* gets what is asked of one that is elsewhere."""
     if isinstance(place, FolderPlace):
         return places.open_folder(place)
-    return remote.open_place(context, place, use=use, cancel=cancel or Cancel(), progress=progress or Progress())
+    cancel, progress = cancel or Cancel(), progress or Progress()
+    return remote.open_place(context, place, use=use, cancel=cancel, progress=progress, counts=counts)
 
 
 @contextmanager

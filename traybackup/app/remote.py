@@ -24,6 +24,7 @@ from traybackup.app.limits import Timetable
 from traybackup.app.places import ProviderPlace
 from traybackup.app.scopes import Scope, ScopedVault
 from traybackup.stores.caching import CachingStore
+from traybackup.stores.counting import Counts
 from traybackup.stores.guarding import Guard
 from traybackup.stores.retrying import Patience, persist
 from traybackup.stores.throttled import Rate
@@ -78,26 +79,50 @@ def find(context: Context, place: ProviderPlace, *, cancel: Cancel | None = None
     return Remote(place, hosted, settings_of(place, hosted), vault, guard)
 
 
-def open_place(context: Context, place: ProviderPlace, *, use: Use, cancel: Cancel, progress: Progress) -> Store:
-    """Open a place.
+def open_place(
+    context: Context,
+    place: ProviderPlace,
+    *,
+    use: Use,
+    cancel: Cancel,
+    progress: Progress,
+    counts: Counts | None = None,
+) -> Store:
+    """Open a place; *counts* gets what is asked of it.
 
     Raises:
         StoreError, Cancelled
     """
     remote = find(context, place, cancel=cancel)
-    store = wrapped(context, remote, use=use, cancel=cancel, progress=progress)
+    store = wrapped(context, remote, use=use, cancel=cancel, progress=progress, counts=counts)
     if use is Use.CHECK:
         return store
     name = hashlib.sha256(place.identity.encode("utf-8", "surrogateescape")).hexdigest()[:32]
     return CachingStore(store, context.paths.cache / "places" / name, backup=use is Use.BACKUP)
 
 
-def wrapped(context: Context, remote: Remote, *, use: Use, cancel: Cancel, progress: Progress) -> Store:
+def wrapped(
+    context: Context,
+    remote: Remote,
+    *,
+    use: Use,
+    cancel: Cancel,
+    progress: Progress,
+    counts: Counts | None = None,
+) -> Store:
     """Open a place without a cache."""
     patience = _SOON if use is Use.LOOK else Patience()
     up, down = _rates(context, remote.place.destination)
     noticed = teller(context, remote.place)
-    manner = Manner(cancel=cancel, progress=progress, up=up, down=down, patience=patience, noticed=noticed)
+    manner = Manner(
+        cancel=cancel,
+        progress=progress,
+        up=up,
+        down=down,
+        patience=patience,
+        noticed=noticed,
+        counts=counts or Counts(),
+    )
     inner = persist(
         lambda: remote.hosted.open(remote.settings, remote.vault, remote.guard),
         patience,

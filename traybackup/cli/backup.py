@@ -154,7 +154,23 @@ def _tell(output: Output, done: Backup) -> None:
         output.say(
             language.gettext("Snapshot {snapshot} is complete and was read back from the medium.", snapshot=snapshot)
         )
+    _tell_asked(output, done)
     output.record(forms.backup_summary(done))
+
+
+def _tell_asked(output: Output, done: Backup) -> None:
+    """Tell whoever wants to know what a service was asked for."""
+    asked, language = done.asked, output.language
+    if output.verbose and asked.calls:
+        output.say(
+            language.ngettext(
+                "The place was asked {count} time; {sent} went there, {received} came back.",
+                "The place was asked {count} times; {sent} went there, {received} came back.",
+                asked.calls.total(),
+                sent=language.size(asked.sent),
+                received=language.size(asked.received),
+            )
+        )
 
 
 def _lines(files: Iterable[str]) -> list[str]:

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import shutil
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -25,7 +26,7 @@ from traybackup.api.errors import (
 )
 from traybackup.api.progress import Cancel, Progress
 from traybackup.api.provider import Account
-from traybackup.app import config, remote
+from traybackup.app import config, forms, remote
 from traybackup.app.check import CheckRequest, check
 from traybackup.app.listing import Filter, list_snapshots
 from traybackup.app.opening import Access, opened
@@ -122,6 +123,15 @@ def test_a_day_costs_at_most_twelve_calls(cloud_shop: Any, cloud: Cloud, packs: 
         assert sum(method == "put" and name.startswith("data/") for method, name in calls) == packs
         assert len(calls) <= 8 + packs, "\n".join(f"{method} {name}" for method, name in calls)
         assert not [name for method, name in calls if method in ("get", "read_back")]
+
+
+def test_a_run_knows_what_it_asked_for(cloud_shop: Any, cloud: Cloud) -> None:
+    """Calls and bytes in both directions, as the place itself counts them; a folder is asked nothing."""
+    done = cloud_shop.save()
+    assert done.asked.calls == Counter(method for method, _ in cloud.opened[-1].calls)
+    assert done.asked.sent > done.counts.data_added_packed
+    form = forms.backup_summary(done)
+    assert (form["place_calls"], form["place_bytes_sent"]) == (done.asked.calls.total(), done.asked.sent)
 
 
 def test_a_day_after_the_cache_was_lost_costs_more_once(cloud_shop: Any, cloud: Cloud) -> None:

@@ -109,6 +109,15 @@ def test_a_provider_place_works_with_every_command(signed_in: Any, tmp_path: Pat
     assert "cloud:TrayBackup is a place of cloud with 1 snapshot" in signed_in("status", "--from", place).out
 
 
+def test_what_a_run_asked_for_is_told(signed_in: Any) -> None:
+    """With -v, and to programs always; of a folder there is nothing to tell."""
+    said = signed_in("backup", signed_in.source, "--to", "cloud:x", "--json").record("summary")
+    assert said["place_calls"] > 5
+    assert said["place_bytes_sent"] > said["data_added_packed"]
+    assert "The place was asked" in signed_in("backup", signed_in.source, "--to", "cloud:x", "-v").out
+    assert "place_calls" not in signed_in.backup("--json").record("summary")
+
+
 def test_a_place_without_sign_in_is_told_with_the_next_step(cloud_shell: Any) -> None:
     """One line, and what to type."""
     said = cloud_shell("backup", cloud_shell.source, "--to", "cloud:TrayBackup")
