@@ -35,6 +35,7 @@ class Fault:
 
     Attributes:
         method: To which requests; empty: all.
+        but: Not to those whose path has this in it.
         lasting: To every later one, too.
         passes: The request reaches the server all the same; only its answer is lost.
         cut: The connection breaks after this many bytes of the server's answer.
@@ -45,6 +46,7 @@ class Fault:
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     method: str = ""
+    but: str = ""
     lasting: bool = False
     passes: bool = False
     cut: int | None = None
@@ -119,7 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
         door = self.server.door
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         door.calls.append((self.command, self.path))
-        fault = door.fault(self.command)
+        fault = door.fault(self.command, self.path)
         if fault and fault.hang:
             door.over.wait()
             self.close_connection = True
@@ -197,10 +199,10 @@ class Door(S3Server):
         self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
-    def fault(self, method: str) -> Fault | None:
+    def fault(self, method: str, path: str) -> Fault | None:
         """Return what is to happen to a request."""
         for one in self.faults:
-            if one.method in ("", method):
+            if one.method in ("", method) and not (one.but and one.but in path):
                 if not one.lasting:
                     self.faults.remove(one)
                 return one

@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import re
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -26,6 +27,7 @@ from traybackup.api import (
     Entry,
     InvalidName,
     NotFound,
+    NotTheService,
     Offline,
     Payload,
     PlaceMissing,
@@ -83,6 +85,8 @@ class OpendalStore(Store):
         self.capabilities = replace(capabilities, largest_object=self._target.largest_object)
         self._etag_is_md5 = self._target.etag_is_md5
         self._collect("", limit=1)
+        if self._target.options.get("endpoint", "").startswith("http://"):
+            self._check_no_page()
 
     def put(self, name: str, payload: Payload, *, overwrite: bool = False) -> Entry:
         self._ready(name)
@@ -150,6 +154,11 @@ class OpendalStore(Store):
             self._closed = True
             time.sleep(max(0.0, _SETTLE - (self._now() - self._listed)))
 
+    def _check_no_page(self) -> None:
+        """Raise `NotTheService` if there is what cannot be: a network's own page says "yes" to everything."""
+        if self._find_entry(f"none-{secrets.token_hex(8)}") is not None:
+            raise NotTheService
+
     # opendal
 
     def _begin(self) -> None:
@@ -197,15 +206,15 @@ class OpendalStore(Store):
         return Entry(name, known.content_length, self._checksum(known))
 
     def _checksum(self, known: Metadata) -> str | None:
-        if self.capabilities.checksum != "md5":
+        if self._target.etag_is_md5:  # then Content-MD5 is, if anything, only what the writer said
+            found = _MD5.fullmatch(known.etag or "") if self._etag_is_md5 else None
+            return f"md5:{found[1]}" if found else None
+        if self._target.checksum != "md5" or not known.content_md5:
             return None
-        if known.content_md5:
-            try:
-                return f"md5:{base64.b64decode(known.content_md5, validate=True).hex()}"
-            except binascii.Error:
-                return None
-        found = _MD5.fullmatch(known.etag or "") if self._etag_is_md5 else None
-        return f"md5:{found[1]}" if found else None
+        try:
+            return f"md5:{base64.b64decode(known.content_md5, validate=True).hex()}"
+        except binascii.Error:
+            return None
 
     def _collect(self, folder: str, limit: int | None = None) -> list[tuple[str, Metadata]]:
         """List everything below *folder*, or just see that it can be listed."""
