@@ -201,11 +201,11 @@ class Supervisor:
             elif asked is not None and now - asked >= self._stop_within:
                 child.kill()
                 return
-            if one.ended is None:
-                one.ended = self._excess(one, child, limits.hang_after, most)
-                if one.ended is not None:
-                    child.kill()
-                    return
+            excess = self._excess(one, child, limits.hang_after, most)
+            if excess is not None:
+                one.ended = one.ended or excess
+                child.kill()
+                return
 
     def _excess(self, one: _Watched, child: Child, longest: float, most: int) -> Ended | None:
         if one.quiet > longest + one.allowance:
