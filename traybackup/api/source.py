@@ -22,6 +22,8 @@ class Kind(Enum):
     FIFO = "fifo"
     SOCKET = "socket"
 
+    __hash__ = object.__hash__  # the one of enumerations is written in Python, and a run asks for it a million times
+
 
 @dataclass(slots=True)
 class Metadata:

@@ -15,9 +15,10 @@ from traybackup.api.progress import Cancel, Progress
 from traybackup.api.source import Item, Kind, Report, Source, Unreadable
 from traybackup.engine.codec import BlobKind
 from traybackup.engine.filesaver import SMALL, FileSaver, Slot
+from traybackup.engine.parent import Parent
 from traybackup.engine.repository import Repository
 from traybackup.engine.saver import BlobSaver
-from traybackup.engine.tree import Node, decode_tree, encode_node, encode_tree
+from traybackup.engine.tree import Node, decode_tree, encode_head, encode_node, encode_tree
 
 _MOST_ON_THE_WAY = 1024
 """Files read but not stored yet: bounds memory whatever the size of the source."""
@@ -65,7 +66,7 @@ class _Directory:
         self.parent = parent
         self.place = place
         self.tree_before = tree_before
-        self.before: dict[bytes, Node] = {}
+        self.before: Parent | None = None
         self.nodes: list[bytes | None] = []
         self.open = 1  # the listing itself
 
@@ -142,7 +143,7 @@ class _Walk:
             directory, children = stack[-1]
             for place, item in children:
                 if item.metadata.kind is Kind.DIRECTORY:
-                    below = _Directory(item, directory, place, _subtree(directory.before.get(item.name)))
+                    below = _Directory(item, directory, place, _subtree(self._node_before(directory, item)))
                     stack.append((below, self._list(below)))
                     break
                 self._item(directory, place, item)
@@ -168,18 +169,24 @@ class _Walk:
             return iter(())
         directory.nodes = [None] * len(items)
         directory.open += len(items)
-        directory.before = self._nodes_before(directory.tree_before) if items else {}
+        directory.before = self._parent(directory.tree_before) if items else None
         return iter(enumerate(items))
 
-    def _nodes_before(self, tree: bytes | None) -> dict[bytes, Node]:
+    def _parent(self, tree: bytes | None) -> Parent | None:
         if tree is None:
-            return {}
+            return None
         try:
-            return {node.name: node for node in decode_tree(self._repo.blob(BlobKind.TREE, tree), tree)}
+            return Parent(self._repo.blob(BlobKind.TREE, tree), tree)
         except RepositoryDamaged:
             # an old tree is lost: read the files again and store it anew, with those that lay beside it
             self._repo.index.lose(BlobKind.TREE, tree)
-            return {}
+            return None
+
+    def _node_before(self, directory: _Directory, item: Item) -> Node | None:
+        try:
+            return directory.before.node(item.name) if directory.before is not None else None
+        except RepositoryDamaged:
+            return None  # what is wrong with it is not written again
 
     def _item(self, directory: _Directory, place: int, item: Item) -> None:
         if item.metadata.kind is not Kind.FILE:
@@ -189,20 +196,34 @@ class _Walk:
         if not self._source.wanted(item):
             self._child_done(directory)
             return
-        before = directory.before.get(item.name)
-        if before is not None and not self._read_all and self._unchanged(item, before):
-            item.metadata.size = before.metadata.size
-            directory.nodes[place] = encode_node(item.name, item.metadata, before.content)
-            self._count(item, "unchanged", item.metadata.size)
+        if self._takes_over(directory, place, item):
             self._progress.advance(item.metadata.size)
             self._child_done(directory)
             self._cancel.check()
             return
+        before = self._node_before(directory, item)
         state = "new" if before is None or before.metadata.kind is not Kind.FILE else "changed"
         self._read(directory, place, item, state)
         while self._on_the_way:
             if not self._collect(wait=self._on_the_way > _MOST_ON_THE_WAY):
                 break
+
+    def _takes_over(self, directory: _Directory, place: int, item: Item) -> bool:
+        """Take the content of a file from the snapshot before, without reading it, if it is the same."""
+        if directory.before is None or self._read_all:
+            return False
+        head = encode_head(item.name, item.metadata)
+        index = self._repo.index
+        same = directory.before.unchanged(head)
+        if same is not None and index.has_all(BlobKind.DATA, same[1]):
+            directory.nodes[place] = same[0]
+        else:
+            before = self._node_before(directory, item)
+            if before is None or not self._unchanged(item, before):
+                return False
+            directory.nodes[place] = encode_node(item.name, item.metadata, before.content)
+        self._count(item, "unchanged", item.metadata.size)
+        return True
 
     def _unchanged(self, item: Item, before: Node) -> bool:
         now, then = item.metadata, before.metadata

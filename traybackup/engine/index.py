@@ -12,8 +12,10 @@ import struct
 import threading
 from array import array
 from binascii import unhexlify
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from functools import partial
+from itertools import accumulate, chain, pairwise, repeat
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
@@ -75,10 +77,15 @@ _KINDS = {"data": BlobKind.DATA, "tree": BlobKind.TREE}
 
 
 def _packed(blobs: Sequence[_BlobJson]) -> list[PackedBlob]:
-    return [
-        PackedBlob(_KINDS[blob.type], blob_id, blob.offset, blob.length, blob.uncompressed_length)
-        for blob, blob_id in zip(blobs, _ids(blobs), strict=True)
-    ]
+    fields = (
+        [_KINDS[blob.type] for blob in blobs],
+        _ids(blobs),
+        [blob.offset for blob in blobs],
+        [blob.length for blob in blobs],
+        [blob.uncompressed_length for blob in blobs],
+    )
+    # there may be a million: a call of the class's own constructor for each would double the time
+    return list(map(partial(tuple.__new__, PackedBlob), zip(*fields, strict=True)))
 
 
 def _ids(named: Sequence[_BlobJson] | Sequence[_PackJson]) -> list[bytes]:
@@ -121,10 +128,9 @@ def _bucket(entries: list[bytes]) -> _Bucket:
     fan = array("I", [0] * 257)
     for entry in entries:
         fan[entry[1] + 1] += 1
-    for second in range(256):
-        fan[second + 1] += fan[second]
     joined = b"".join
-    return _Bucket(joined([e[:ID_LENGTH] for e in entries]), joined([e[ID_LENGTH:] for e in entries]), fan)
+    ids, records = joined([e[:ID_LENGTH] for e in entries]), joined([e[ID_LENGTH:] for e in entries])
+    return _Bucket(ids, records, array("I", accumulate(fan)))
 
 
 _Loaded = list[list[bytes]]
@@ -244,6 +250,22 @@ def _entries(bucket: _Bucket) -> Iterator[bytes]:
         )
 
 
+def _by_kind(blobs: list[PackedBlob]) -> Iterator[tuple[BlobKind, list[PackedBlob]]]:
+    """Yield the blobs of each kind; usually there is one to a pack."""
+    kinds = {blob[0] for blob in blobs}
+    for kind in kinds:
+        yield kind, blobs if len(kinds) == 1 else [blob for blob in blobs if blob.kind is kind]
+
+
+def _encoded(number: int, blobs: list[PackedBlob]) -> list[bytes]:
+    """Return the entries of blobs in the pack *number*."""
+    _, ids, offsets, lengths, plain_lengths = zip(*blobs, strict=True)
+    numbers = chain.from_iterable(zip(repeat(number), offsets, lengths, plain_lengths))
+    size = _RECORD.size
+    records = struct.pack(f"<{4 * len(blobs)}I", *numbers)
+    return [blob_id + records[at : at + size] for blob_id, at in zip(ids, range(0, len(records), size), strict=True)]
+
+
 class Index:
     """All blobs of a repository that an index file names, and those of packs stored since."""
 
@@ -282,15 +304,17 @@ class Index:
 
     def _load(self, packs: list[tuple[bytes, list[PackedBlob]]], loaded: dict[BlobKind, _Loaded]) -> None:
         """Add a file's entries to *loaded*, a piece a bucket: hundreds of growing buffers would fragment memory."""
-        pieces: dict[BlobKind, _Loaded] = {kind: [[] for _ in range(256)] for kind in BlobKind}
+        entries: dict[BlobKind, list[bytes]] = {kind: [] for kind in BlobKind}
         for pack_id, blobs in packs:
             number = self._number(pack_id)
-            for kind, blob_id, offset, length, plain_length in blobs:
-                pieces[kind][blob_id[0]].append(blob_id + _RECORD.pack(number, offset, length, plain_length))
-        for kind, buckets in pieces.items():
-            for first, entries in enumerate(buckets):
-                if entries:
-                    loaded[kind][first].append(b"".join(entries))
+            for kind, some in _by_kind(blobs):
+                entries[kind] += _encoded(number, some)
+        for kind, found in entries.items():
+            found.sort()
+            starts = [bisect_left(found, bytes((first,))) for first in range(256)]
+            for first, (start, end) in enumerate(pairwise([*starts, len(found)])):
+                if start < end:
+                    loaded[kind][first].append(b"".join(found[start:end]))
 
     def has(self, kind: BlobKind, blob_id: bytes) -> bool:
         """Say whether the blob is known, and not only in packs that are lost."""

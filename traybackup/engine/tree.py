@@ -81,6 +81,24 @@ def encode_node(
     Raises:
         ValueError: *name* is not the name of an entry.
     """
+    head = encode_head(name, metadata)
+    if metadata.kind is Kind.FILE:
+        if not content:
+            return head + b'"content":[]}'
+        # one call for all ids: a large database has some ten thousand
+        ids = content[0].hex() if len(content) == 1 else b"".join(content).hex("|", 32).replace("|", '","')
+        return b'%b"content":["%b"]}' % (head, ids.encode())
+    if subtree is None:
+        return head + b'"content":null}'
+    return b'%b"content":null,"subtree":"%b"}' % (head, subtree.hex().encode())
+
+
+def encode_head(name: bytes, metadata: Metadata) -> bytes:
+    """Return the JSON text of one node up to where its content is.
+
+    Raises:
+        ValueError: *name* is not the name of an entry.
+    """
     kind = metadata.kind
     mode = _go_mode(kind, metadata.mode)
     modified = format_time(metadata.modified)
@@ -93,15 +111,7 @@ def encode_node(
     )
     if metadata.xattrs or metadata.generic or kind in _DEVICES or kind is Kind.SYMLINK:
         head += _extras(metadata)
-    if kind is Kind.FILE:
-        if not content:
-            return (head + '"content":[]}').encode()
-        # one call for all ids: a large database has some ten thousand
-        ids = content[0].hex() if len(content) == 1 else b"".join(content).hex("|", 32).replace("|", '","')
-        return f'{head}"content":["{ids}"]}}'.encode()
-    if subtree is None:
-        return (head + '"content":null}').encode()
-    return f'{head}"content":null,"subtree":"{subtree.hex()}"}}'.encode()
+    return head.encode()
 
 
 def _numbers(metadata: Metadata) -> str:
