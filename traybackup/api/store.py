@@ -77,6 +77,7 @@ class Capabilities:
         checksum: The kind of `Entry.checksum` that a put returns; None means the host must read back.
         interval: Seconds that should lie between the beginnings of two calls.
         local: A path of this computer, where calls cost no round trip.
+        consistent: A listing shows what any other client has put before, with no delay at all.
     """
 
     parallel: int = 2
@@ -85,6 +86,7 @@ class Capabilities:
     checksum: str | None = None
     local: bool = False
     interval: float = 0.0
+    consistent: bool = False
 
 
 class Payload(ABC):

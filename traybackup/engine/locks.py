@@ -274,6 +274,15 @@ class _Way:
             self._repo, self._me, exclusive=self._exclusive, now=self._now, elapsed=self._elapsed, timing=self.timing
         )
 
+    def settle(self) -> float:
+        """Return the seconds to wait before a look shows who else wrote a lock just now.
+
+        Whoever writes second sees the first, and gives way, so only a place that may show an old listing needs a wait.
+        Who is about to remove things waits everywhere: others may see the place through a network.
+        """
+        at_once = self._repo.store.capabilities.consistent and not self._exclusive
+        return 0 if at_once else self.timing.settle
+
     def rival(self, own: str) -> LockFile | None:
         """Return a lock that was written while we wrote *own*."""
         others = read_all(self._repo, but=own)
@@ -336,7 +345,7 @@ def _take(way: _Way, pause: Callable[[float], object]) -> Lock | tuple[LockFile,
     lock = way.write()
     rival = None
     try:
-        pause(way.timing.settle)
+        pause(way.settle())
         rival = way.rival(lock.id)
     except BaseException:
         lock.release()

@@ -5,11 +5,31 @@ from pathlib import Path
 
 _FAT = frozenset({"vfat", "msdos", "umsdos", "fat", "fat32", "fat16"})
 _LARGEST_ON_FAT = (4 << 30) - 1
+_OURS_ALONE = _FAT | {
+    "bcachefs",
+    "btrfs",
+    "exfat",
+    "ext2",
+    "ext3",
+    "ext4",
+    "f2fs",
+    "ntfs",
+    "ntfs3",
+    "tmpfs",
+    "xfs",
+    "zfs",
+}
+"""File systems that one computer has to itself; a network's may show a listing it remembers."""
 
 
 def largest_file(device: int) -> int | None:
     """Return the size of the largest file on the file system of *device* (``st_dev``); None: no limit to speak of."""
     return _LARGEST_ON_FAT if kind_of(device) in _FAT else None
+
+
+def is_consistent(device: int) -> bool:
+    """Say whether everybody who lists a folder on *device* sees what was made there before, at once."""
+    return kind_of(device) in _OURS_ALONE
 
 
 def kind_of(device: int, mounts: Path = Path("/proc/self/mountinfo")) -> str:

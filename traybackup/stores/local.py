@@ -33,7 +33,7 @@ from traybackup.api.errors import (
 )
 from traybackup.api.store import Capabilities, Entry, Payload, Space, Store, check_name
 from traybackup.stores import leftovers
-from traybackup.stores.filesystems import largest_file
+from traybackup.stores.filesystems import is_consistent, largest_file
 from traybackup.stores.handles import Root, sync
 from traybackup.stores.oserrors import DENIED, store_error
 from traybackup.stores.presence import Marker, Presence
@@ -70,7 +70,10 @@ class LocalStore(Store):
         except BaseException:
             self._root.close()
             raise
-        self.capabilities = replace(self.capabilities, largest_object=largest_file(self._root.device))
+        device = self._root.device
+        self.capabilities = replace(
+            self.capabilities, largest_object=largest_file(device), consistent=is_consistent(device)
+        )
         self._lock = threading.Lock()
         self._ready: set[str] = set()
         self._swept = False

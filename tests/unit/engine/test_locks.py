@@ -17,7 +17,7 @@ import pytest
 
 from traybackup.api.errors import Cancelled, LockLost, Offline, RepositoryDamaged, RepositoryLocked
 from traybackup.api.progress import Cancel
-from traybackup.api.store import BytesPayload
+from traybackup.api.store import BytesPayload, Entry, Payload
 from traybackup.engine import snapshots
 from traybackup.engine.codec import FileKind
 from traybackup.engine.crypto import KdfParameters
@@ -270,6 +270,42 @@ def test_of_many_at_once_never_two_are_alone(place: MemoryPlace) -> None:
         thread.join()
     assert most == [1]
     assert sorted(turns) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("consistent", "exclusive", "waited"),
+    [(True, False, 0), (True, True, 0.2), (False, False, 0.2), (False, True, 0.2)],
+)
+def test_waits_only_where_a_listing_may_be_old(
+    repo: Repository, clock: Clock, *, consistent: bool, exclusive: bool, waited: float
+) -> None:
+    """Who only adds at a place that shows everything at once need not wait before looking who else is there."""
+    repo.store.capabilities = replace(repo.store.capabilities, consistent=consistent)
+    began = clock.up
+    with locked(repo, exclusive=exclusive, identity=ME, now=clock.now, elapsed=clock.elapsed, pause=clock.pause):
+        assert clock.up - began == pytest.approx(waited)
+
+
+def test_without_a_wait_who_writes_second_gives_way(place: MemoryPlace, clock: Clock) -> None:
+    """A shared lock that is taken without waiting gives way to an exclusive one written in the same moment."""
+
+    class Racing(MemoryStore):
+        capabilities = replace(MemoryStore.capabilities, consistent=True)
+        raced = False
+
+        def put(self, name: str, payload: Payload, *, overwrite: bool = False) -> Entry:
+            if name.startswith("locks/") and not self.raced:
+                self.raced = True
+                other = Repository.open(MemoryStore(place), "x")
+                encoded = encode(START, RESTIC, exclusive=True)
+                other.save(FileKind.LOCK, encoded)
+            return super().put(name, payload, overwrite=overwrite)
+
+    Repository.create(MemoryStore(place), "x", now=START, cost=KdfParameters(n=2, r=1))
+    repo = Repository.open(Racing(place), "x")
+    with pytest.raises(RepositoryLocked), hold(repo, clock, exclusive=False):
+        pass
+    assert len(present(repo)) == 1
 
 
 # Who is taken for dead

@@ -32,3 +32,19 @@ def test_only_fat_limits_the_size(monkeypatch: pytest.MonkeyPatch) -> None:
     for kind in ("exfat", "ext4", "ntfs3", ""):
         monkeypatch.setattr(filesystems, "kind_of", lambda _device, kind=kind: kind)
         assert filesystems.largest_file(1) is None
+
+
+def test_what_a_network_shows_may_be_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only file systems that one computer has to itself show at once what others made; an unknown one is none."""
+    for kind, at_once in {
+        "ext4": True,
+        "vfat": True,
+        "exfat": True,
+        "ntfs3": True,
+        "cifs": False,
+        "nfs4": False,
+    }.items():
+        monkeypatch.setattr(filesystems, "kind_of", lambda _device, kind=kind: kind)
+        assert filesystems.is_consistent(1) is at_once
+    monkeypatch.setattr(filesystems, "kind_of", lambda _device: "")
+    assert not filesystems.is_consistent(1)
