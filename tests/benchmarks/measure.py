@@ -8,6 +8,7 @@ started, so the process that measures stays small: corpora are made and results 
 
 import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RSS_UNIT = 1024  # Linux counts KiB
+_TAKE_MEMORY = """
+import mmap, os, sys
+size = min(int(sys.argv[1]), os.sysconf("SC_AVPHYS_PAGES") * mmap.PAGESIZE // 2)
+with mmap.mmap(-1, size) as memory:
+    for page in range(0, size, mmap.PAGESIZE):
+        memory[page] = 1
+"""
 INTERVAL = 0.1  # seconds between looks at all processes of the program
 
 
@@ -103,11 +111,17 @@ def measure(command: Sequence[str], environment: Mapping[str, str], log: Path, f
     return Usage(wall, used.ru_utime + used.ru_stime, peak)
 
 
-def settle(*, drop_caches: bool) -> None:
-    """Wait until the disk has what was written before, and forget what was read if *drop_caches*."""
+def settle(*, drop_caches: bool, memory: int = 0) -> None:
+    """Wait until the disk has what was written before, and forget what was read if *drop_caches*.
+
+    A virtual machine may have given memory that lay idle back to its host, and gets it back page by page when it is
+    used again, at a cost of seconds for whoever happens to use it: so *memory* bytes are used before.
+    """
     os.sync()
     if drop_caches:
         Path("/proc/sys/vm/drop_caches").write_text("3\n")
+    if memory:
+        subprocess.run([sys.executable, "-c", _TAKE_MEMORY, str(memory)], check=True)
 
 
 def size_of(folder: Path) -> int:
