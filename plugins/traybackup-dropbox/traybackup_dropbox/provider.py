@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from traybackup.api import Account, Field, Provider, Redirects, SignInAnswer, SignInRequest, Store, Vault
 from traybackup_dropbox import config
+from traybackup_dropbox.words import TRANSLATIONS
 
 SCOPES = ("account_info.read", "files.metadata.read", "files.content.read", "files.content.write")
 """What is needed to keep files in the app's own folder, and to say whose account it is."""
@@ -51,6 +52,7 @@ class Dropbox(Provider):
         ),
     )
     redirects: ClassVar[Redirects | None] = Redirects(host="localhost", ports=PORTS, path="/", paste=True)
+    translations: ClassVar[Mapping[str, Mapping[str, str]]] = TRANSLATIONS
 
     def __init__(self, now: Callable[[], float] = time.time, pause: Callable[[float], object] = time.sleep) -> None:
         self._now, self._pause = now, pause

@@ -79,16 +79,20 @@ def write(world: World, grant: Grant, given: dict[str, Any], mode: str, made: St
         if same:
             return there
     for depth in range(1, len(parts)):
-        above = "/" + "/".join(parts[:depth])
-        known = place.files.get(above.lower())
+        folder = "/" + "/".join(parts[:depth])
+        known = place.files.get(folder.lower())
         if known is None:
-            place.add(Stored(above, f"id:{world.word(22)}"))
+            higher = place.files.get(folder.lower().rpartition("/")[0])
+            place.add(Stored(f"{higher.path if higher else ''}/{parts[depth - 1]}", f"id:{world.word(22)}"))
         elif known.content is not None:
             raise refused("path/conflict/file_ancestor")
     room = len(made.content or b"") - len((there.content if there else None) or b"")
     if grant.account.limit is not None and grant.account.usage + room > grant.account.limit:
         raise refused("path/insufficient_space")
-    made.path, made.rev, made.modified = path, world.rev(), world.now()
+    above = place.files.get(path.lower().rpartition("/")[0])
+    shown_in = above.path if above else ""  # folders keep the letters that they were made with
+    made.path = there.path if there else f"{shown_in}/{parts[-1]}"
+    made.rev, made.modified = world.rev(), world.now()
     made.id = there.id if there else f"id:{world.word(22)}"
     place.add(made)
     return made
@@ -262,8 +266,10 @@ def said_by_upload() -> Iterator[None]:
     try:
         yield
     except Refused as error:
+        if error.reply.status != 409:
+            raise
         value = json.loads(error.reply.body)
-        if error.reply.status == 409 and value["error"].get(".tag") == "path":
+        if value["error"].get(".tag") == "path":
             reason = value["error"]["path"]
             value["error"] = {".tag": "path", "reason": reason, "upload_session_id": "pid_upload_session:x"}
-        raise Refused(Reply(error.reply.status, json.dumps(value).encode(), error.reply.headers)) from None
+        raise Refused(Reply.json(value, 409)) from None
