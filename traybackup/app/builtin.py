@@ -7,13 +7,10 @@ from typing import ClassVar
 
 from traybackup.api.provider import Field, FieldKind, Provider, Vault
 from traybackup.api.store import Store
+from traybackup.app.config import FOLDER, PATH
 from traybackup.stores.local import LocalStore
 
-FOLDER = "folder"
-"""The id of `Folder`."""
-
-PATH = "path"
-"""The key of its one setting."""
+__all__ = ["FOLDER", "PATH", "Folder"]
 
 
 class Folder(Provider):

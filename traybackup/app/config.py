@@ -51,6 +51,12 @@ GENERATIONS = 5
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 PROVIDER = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
+FOLDER = "folder"
+"""The provider of destinations that are a folder or a drive."""
+
+PATH = "path"
+"""The key of its one setting."""
+
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _TOP = (
     "version",

@@ -13,14 +13,13 @@ from pathlib import Path
 
 from traybackup.api.errors import AccessDenied, PlaceMissing, PlaceUnusable, StoreFailed
 from traybackup.api.store import Store
-from traybackup.app.builtin import FOLDER, PATH
-from traybackup.app.config import NAME, Config, Settings
+from traybackup.app.config import FOLDER, NAME, PATH, Config, Settings
+from traybackup.app.presence import is_for_drives
 from traybackup.stores.local import LocalStore
 from traybackup.stores.presence import Marker, marker_id
 
 DRIVE_FOLDER = "TrayBackup"
 _PROVIDER = re.compile(r"([A-Za-z][A-Za-z0-9+_-]+):")
-_MOUNT_FOLDERS = ("/media", "/mnt", "/run/media", "/Volumes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +150,6 @@ def make_folder(place: FolderPlace) -> bool:
     except OSError as error:
         raise _refused(place.text, error) from error
     return True
-
-
-def is_for_drives(folder: Path) -> bool:
-    """Say whether the system mounts drives in *folder*: ``/media``, ``/media/anna``, ``/mnt``, ``/Volumes``."""
-    real = Path(os.path.realpath(folder))
-    return any(str(step) in _MOUNT_FOLDERS for step in (real, real.parent)) and not os.path.ismount(real)
 
 
 def _refused(text: str, error: OSError) -> AccessDenied | StoreFailed:

@@ -6,11 +6,9 @@ It brings neither the engine nor any plugin: those live in the runs' own process
 import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
-from pathlib import Path
 
 from traybackup.api.errors import Retry
 from traybackup.app import config, joblist, paths, status, tidying
-from traybackup.app.builtin import FOLDER, PATH
 from traybackup.app.config import Config, Loaded, RunLimits
 from traybackup.app.due import Due, Moment, due, upcoming
 from traybackup.app.events import Event
@@ -18,6 +16,7 @@ from traybackup.app.history import Clock, History
 from traybackup.app.joblist import Changed
 from traybackup.app.jobs import Job
 from traybackup.app.paths import Paths
+from traybackup.app.presence import there
 from traybackup.app.runs import Outcome, Problem, Run, Trigger, Verified
 from traybackup.app.status import Facts, Notice, Status, Surroundings
 from traybackup.app.supervisor import Supervisor, Watcher
@@ -220,32 +219,6 @@ class Resident:
     def _time(self, name: str) -> datetime | None:
         found = self.history.recall(name)
         return datetime.fromisoformat(found) if isinstance(found, str) else None
-
-
-def there(known: Config) -> dict[str, str]:
-    """Return the destinations that are there: folders that can be seen, and all that nobody can see from here."""
-    found = {}
-    for name, destination in known.destinations.items():
-        if destination.provider != FOLDER or is_there(destination.settings.get(PATH, "")):
-            found[name] = ""
-    return found
-
-
-def is_there(path: str) -> bool:
-    """Say whether a folder is there, or can be made in the one above it."""
-    folder = Path(path).expanduser()
-    try:
-        return folder.is_dir() or (
-            folder.parent.is_dir() and not folder.exists() and not _is_mount_folder(folder.parent)
-        )
-    except OSError:
-        return False
-
-
-def _is_mount_folder(folder: Path) -> bool:
-    from traybackup.app.places import is_for_drives  # noqa: PLC0415 - brings the stores
-
-    return is_for_drives(folder)
 
 
 def build(

@@ -21,8 +21,9 @@ from traybackup.app.clockwatch import ClockWatch
 from traybackup.app.config import Config, Loaded
 from traybackup.app.due import Due, Hold, Moment
 from traybackup.app.opendays import WEEKDAYS
+from traybackup.app.presence import there
 from traybackup.app.programwatch import ProgramWatch
-from traybackup.app.resident import Resident, there
+from traybackup.app.resident import Resident
 
 LOOK_EVERY = 30
 """Seconds."""

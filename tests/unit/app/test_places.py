@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from traybackup.api.errors import PlaceMissing, PlaceSwapped, PlaceUnusable, ProviderUnknown, StoreError
-from traybackup.app import places
+from traybackup.app import presence
 from traybackup.app.config import Config, Destination
 from traybackup.app.context import Context
 from traybackup.app.opening import Access, opened
@@ -161,7 +161,7 @@ def test_where_drives_are_mounted_nothing_is_made(tmp_path: Path, monkeypatch: p
     """A missing folder in /media, /media/anna or /mnt is a missing drive; one on a mounted drive is made."""
     media = tmp_path / "media"
     (media / "anna" / "STICK").mkdir(parents=True)
-    monkeypatch.setattr(places, "_MOUNT_FOLDERS", (str(media),))
+    monkeypatch.setattr(presence, "_MOUNT_FOLDERS", (str(media),))
     for missing in (media / "USB", media / "anna" / "USB"):
         with pytest.raises(PlaceMissing):
             make_folder(parse(str(missing)))
