@@ -1,6 +1,8 @@
 """What goes wrong on the way and at the service, and that nothing half-made is left."""
 
 import hashlib
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -8,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from opendal import exceptions
-from s3_servers import BUCKET, KEY, Door, Fault, error
+from s3_servers import BUCKET, KEY, SECRET, Door, Fault, error
 from traybackup_more import answers, store
 from traybackup_more.s3 import S3
 
@@ -258,6 +260,17 @@ def test_nothing_of_an_address_is_told() -> None:
     found = answers.meaning(exceptions.Unexpected("uri: https://x/?sig=hidden status: 418, code: Teapot"))
     assert "hidden" not in str(found)
     assert found.params["reason"] == "418 Teapot"
+
+
+def test_program_ends_well_right_after_a_listing(shop: Door, location: str) -> None:
+    """A program that lists and ends at once, without closing the place, ends with its own exit code."""
+    code = (
+        "import sys; from traybackup_more.s3 import S3; from traybackup.testing import MemoryVault\n"
+        f"place = S3().open({shop.settings(location)!r}, MemoryVault(secret_access_key={SECRET!r}))\n"
+        "list(place.entries()); sys.exit(7)"
+    )
+    codes = [subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode for _ in range(4)]
+    assert codes == [7] * 4
 
 
 def test_closed_place(open_place: Open) -> None:

@@ -108,7 +108,7 @@ _CODE = re.compile(r'\bcode: "?([A-Za-z_]+)"?')
 _STATUS = re.compile(r"\bstatus: (\d{3})\b")
 _WAIT = re.compile(r'"retry-after": "(\d{1,6})"')
 _NO_TRUST = ("certificate", "UnknownIssuer", "invalid peer")
-_NO_SENSE = ("deserialize", "html>", "text/html")
+_NO_SENSE = ("too much data", "deserialize", "html>", "text/html")
 _SERVER = 500
 _MOVED = (301, 307)
 

@@ -3,10 +3,12 @@
 One request stores an object whole, so nobody ever sees half of one; what is sent fits into memory. Listings go through
 opendal's asynchronous side, because the other one keeps Python's lock while it waits for the network and would freeze
 everything else; all other calls go through the blocking side, which lets go of the lock and, unlike the asynchronous
-one, leaves no thread behind that stops the interpreter when it ends at that moment.
+one, leaves no thread behind that stops the interpreter when it ends at that moment. A place that was not closed is
+closed at the end of the program for the same reason.
 """
 
 import asyncio
+import atexit
 import base64
 import binascii
 import hashlib
@@ -36,7 +38,7 @@ from traybackup.api import (
     StoreFailed,
     check_name,
 )
-from traybackup_more.answers import translate
+from traybackup_more.answers import meaning, translate
 from traybackup_more.settings import Target
 
 _ANSWER = 60.0
@@ -84,9 +86,8 @@ class OpendalStore(Store):
         self._begin()
         self.capabilities = replace(capabilities, largest_object=self._target.largest_object)
         self._etag_is_md5 = self._target.etag_is_md5
-        self._collect("", limit=1)
-        if self._target.options.get("endpoint", "").startswith("http://"):
-            self._check_no_page()
+        self._check_answers()
+        atexit.register(self.close)
 
     def put(self, name: str, payload: Payload, *, overwrite: bool = False) -> Entry:
         self._ready(name)
@@ -152,12 +153,23 @@ class OpendalStore(Store):
     def close(self) -> None:
         if not self._closed:
             self._closed = True
+            atexit.unregister(self.close)
             time.sleep(max(0.0, _SETTLE - (self._now() - self._listed)))
 
-    def _check_no_page(self) -> None:
-        """Raise `NotTheService` if there is what cannot be: a network's own page says "yes" to everything."""
-        if self._find_entry(f"none-{secrets.token_hex(8)}") is not None:
-            raise NotTheService
+    def _check_answers(self) -> None:
+        """See that the service knows bucket and key, by asking for what cannot be there.
+
+        A network's own page says "yes" to that, too. A listing would tell as well, but see the module's docstring.
+        """
+        with translate(user=self._target.user):
+            try:
+                self._reader.read(f"none-{secrets.token_hex(8)}", offset=0, size=1)
+            except exceptions.NotFound as error:
+                missing = meaning(error)
+                if isinstance(missing, PlaceMissing):
+                    raise missing from error
+                return
+        raise NotTheService
 
     # opendal
 
@@ -216,11 +228,11 @@ class OpendalStore(Store):
         except binascii.Error:
             return None
 
-    def _collect(self, folder: str, limit: int | None = None) -> list[tuple[str, Metadata]]:
-        """List everything below *folder*, or just see that it can be listed."""
+    def _collect(self, folder: str) -> list[tuple[str, Metadata]]:
+        """List everything below *folder*."""
         with translate(user=self._target.user):
             try:
-                return asyncio.run(self._listing(folder, limit))
+                return asyncio.run(self._listing(folder))
             except exceptions.NotFound as error:
                 if self._target.folders:
                     return []
@@ -228,12 +240,12 @@ class OpendalStore(Store):
             finally:
                 self._listed = self._now()
 
-    async def _listing(self, folder: str, limit: int | None) -> list[tuple[str, Metadata]]:
+    async def _listing(self, folder: str) -> list[tuple[str, Metadata]]:
         found: list[tuple[str, Metadata]] = []
         async with asyncio.timeout(_ANSWER):
-            entries = aiter(await self._lister.list(folder, recursive=limit is None, limit=limit))
+            entries = aiter(await self._lister.list(folder, recursive=True))
         try:
-            while limit is None or len(found) < limit:
+            while True:
                 async with asyncio.timeout(_ANSWER):
                     one = await anext(entries)
                 found.append((one.path, one.metadata))
