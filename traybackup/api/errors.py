@@ -84,7 +84,8 @@
         ├── NotInSnapshot            no such path in the snapshot
         ├── NotAFile                 it holds something else there
         ├── TargetUnusable           the folder to restore into cannot take it
-        └── RestoreIncomplete        (3) some files could not be brought back
+        ├── RestoreIncomplete        (3) some files could not be brought back
+        └── LatestDoubtful           (3) a damaged backup may be newer
     Cancelled                        not an error: somebody asked to stop (130)
 
 Every class carries ``code`` (the key of its texts in the catalogues), ``exit_code`` (restic's where restic has one) and
@@ -781,6 +782,15 @@ class RestoreIncomplete(RestoreError):
     exit_code: ClassVar[int] = 3
     failed: int = 0
     total: int = 0
+
+
+class LatestDoubtful(RestoreError):
+    """Another backup may be the latest: *damaged*, which cannot be read. *latest* is the newest that can."""
+
+    code: ClassVar[str] = "latest-doubtful"
+    exit_code: ClassVar[int] = 3
+    damaged: str = ""
+    latest: str = ""
 
 
 class Cancelled(Exception):

@@ -32,9 +32,9 @@ class Filter:
         """Say whether the snapshot is meant."""
         return snapshots.matches(snapshot, hosts=self.hosts, tags=self.tags, paths=self.paths)
 
-    def find(self, repo: Repository, wanted: str) -> Snapshot:
-        """Return the snapshot *wanted*: an id, the beginning of one, or ``latest`` of those that fit."""
-        return snapshots.find(repo, wanted, hosts=self.hosts, tags=self.tags, paths=self.paths)
+    def find(self, repo: Repository, wanted: str, damaged: list[RepositoryDamaged] | None = None) -> Snapshot:
+        """Return the snapshot *wanted*, as `traybackup.engine.snapshots.find` does, among those that fit."""
+        return snapshots.find(repo, wanted, hosts=self.hosts, tags=self.tags, paths=self.paths, damaged=damaged)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from traybackup.engine.batch import Restored
 from traybackup.engine.placing import Overwrite
 from traybackup.engine.repository import Repository
 from traybackup.engine.restorer import problem, restore
-from traybackup.engine.snapshots import Snapshot
+from traybackup.engine.snapshots import Snapshot, doubtful
 from traybackup.engine.walk import find
 
 __all__ = ["Overwrite", "Restoration", "RestoreRequest", "bring_back"]
@@ -46,7 +46,7 @@ class Restoration:
 
     Attributes:
         problem: What it has to complain about; None: everything is back, and equal to what was saved.
-        damaged: Index files that cannot be read.
+        damaged: Index files that cannot be read; and snapshots, if one of them may be the latest that was wanted.
     """
 
     snapshot: Snapshot
@@ -72,7 +72,8 @@ def bring_back(context: Context, request: RestoreRequest, *, progress: Progress,
         locked_for_reading(context, target.repository, cancel=cancel),
     ):
         repo = target.repository
-        snapshot = request.which.find(repo, wanted)
+        doubts: list[RepositoryDamaged] = []
+        snapshot = request.which.find(repo, wanted, doubts)
         progress.phase("index")
         repo.load_index(cancel=cancel, damaged=damaged)
         restored = restore(
@@ -84,7 +85,8 @@ def bring_back(context: Context, request: RestoreRequest, *, progress: Progress,
             progress=progress,
             cancel=cancel,
         )
-    return Restoration(snapshot, restored, problem(restored), tuple(damaged), time.monotonic() - began)
+    trouble = problem(restored) or (doubtful(snapshot, doubts) if doubts else None)
+    return Restoration(snapshot, restored, trouble, (*doubts, *damaged), time.monotonic() - began)
 
 
 def _tree(repo: Repository, snapshot: Snapshot, folder: str) -> bytes:

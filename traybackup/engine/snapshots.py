@@ -13,7 +13,7 @@ from datetime import datetime
 
 import msgspec
 
-from traybackup.api.errors import AmbiguousSnapshot, NoSuchSnapshot, RepositoryDamaged
+from traybackup.api.errors import AmbiguousSnapshot, LatestDoubtful, NoSuchSnapshot, RepositoryDamaged
 from traybackup.engine.codec import FileKind, format_datetime, is_id, parse_datetime
 from traybackup.engine.repository import Repository
 
@@ -170,17 +170,28 @@ def find(
     hosts: Sequence[str] = (),
     tags: Sequence[Sequence[str]] = (),
     paths: Sequence[str] = (),
+    damaged: list[RepositoryDamaged] | None = None,
 ) -> Snapshot:
     """Return the snapshot that *wanted* names: an id, the beginning of one, or ``latest``.
 
+    Args:
+        damaged: Collects those that cannot be read and may be later than ``latest``.
+
     Raises:
         NoSuchSnapshot: None matches.
+        RepositoryDamaged: The one that is meant cannot be read.
+        LatestDoubtful: One cannot be read and may be the latest, and *damaged* was not given.
         AmbiguousSnapshot: Several ids begin so.
     """
     if wanted == "latest":
-        newest = latest(load_all(repo, damaged=[]), hosts=hosts, tags=tags, paths=paths)
+        unreadable: list[RepositoryDamaged] = []
+        newest = latest(load_all(repo, unreadable), hosts=hosts, tags=tags, paths=paths)
         if newest is None:
-            raise NoSuchSnapshot(wanted=wanted)
+            raise unreadable[0] if unreadable else NoSuchSnapshot(wanted=wanted)
+        if unreadable and damaged is None:
+            raise doubtful(newest, unreadable)
+        if damaged is not None:
+            damaged += unreadable
         return newest
     candidates = [entry.id for entry in repo.ids(FileKind.SNAPSHOT) if wanted and entry.id.startswith(wanted)]
     if not candidates:
@@ -188,6 +199,11 @@ def find(
     if len(candidates) > 1:
         raise AmbiguousSnapshot(wanted=wanted, count=len(candidates))
     return load(repo, candidates[0])
+
+
+def doubtful(newest: Snapshot, unreadable: Sequence[RepositoryDamaged]) -> LatestDoubtful:
+    """Return what is to be said of the newest snapshot that can be read when there are others."""
+    return LatestDoubtful(damaged=", ".join(error.id[:8] for error in unreadable), latest=newest.id[:8])
 
 
 def latest(

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traybackup.api.errors import AmbiguousSnapshot, NoSuchSnapshot, NotFound, RepositoryDamaged
+from traybackup.api.errors import AmbiguousSnapshot, LatestDoubtful, NoSuchSnapshot, NotFound, RepositoryDamaged
+from traybackup.api.store import BytesPayload
 from traybackup.engine import snapshots
 from traybackup.engine.codec import FileKind
 from traybackup.engine.crypto import KdfParameters
@@ -211,7 +212,7 @@ def test_one_damaged_snapshot_hides_no_other(repo: Repository) -> None:
     damaged: list[RepositoryDamaged] = []
     assert snapshots.load_all(repo, damaged) == [saved[0], saved[2]]
     assert [error.id for error in damaged] == [saved[1].id]
-    assert snapshots.find(repo, "latest") == saved[2]
+    assert snapshots.find(repo, "latest", damaged=[]) == saved[2]
 
 
 # Finding
@@ -340,3 +341,22 @@ def test_what_we_write_is_read_by_restic(restic: str, tmp_path: Path) -> None:
     assert shown[second.id]["parent"] == first.id
     only = json.loads(run(restic, tmp_path, "snapshots", "--json", "--tag", "täglich,a b"))
     assert [one["id"] for one in only] == [first.id]
+
+
+def test_the_latest_is_not_silently_an_older_one(repo: Repository) -> None:
+    """A snapshot that cannot be read may be the latest: it is told, and who cannot be told gets no other instead."""
+    older = snapshots.save(repo, snapshot(4))
+    newer = snapshots.save(repo, snapshot(5))
+    name = f"snapshots/{newer.id}"
+    repo.store.put(name, BytesPayload(repo.store.get(name)[:-1]), overwrite=True)
+    with pytest.raises(LatestDoubtful) as caught:
+        snapshots.find(repo, "latest")
+    assert (caught.value.damaged, caught.value.latest) == (newer.id[:8], older.id[:8])
+    damaged: list[RepositoryDamaged] = []
+    assert snapshots.find(repo, "latest", damaged=damaged) == older
+    assert [error.id for error in damaged] == [newer.id]
+    assert snapshots.find(repo, older.id[:8]) == older
+
+    repo.remove(FileKind.SNAPSHOT, older.id)
+    with pytest.raises(RepositoryDamaged):
+        snapshots.find(repo, "latest")

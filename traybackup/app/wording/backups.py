@@ -232,4 +232,9 @@ SOURCES: dict[str, Wording] = {
         N_("{failed} of {total} items could not be brought back; they are listed above. All others are right."),
         N_("Run “traybackup check”, or take these files from an older backup."),
     ),
+    "latest-doubtful": Wording(
+        N_("A newer backup may be damaged"),
+        N_("Backup {damaged} cannot be read, so nobody knows whether it is newer than {latest}, the newest that can."),
+        N_("Run “traybackup check”; to use {latest}, name it instead of “latest”."),
+    ),
 }
