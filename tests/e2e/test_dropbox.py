@@ -1,22 +1,26 @@
-"""A repository in Dropbox: what a day's backup costs, and that plain restic can check and restore it.
+"""A repository in Dropbox: what a day costs, what plain restic makes of it, and the story in the installed program.
 
-The engine, the plugin, the vendor's library and restic are real; only Dropbox is a stand-in on this computer.
+The engine, the plugin, the vendor's library, the keyring and restic are real; only Dropbox is a stand-in on this
+computer, and the browser a script that says yes.
 """
 
 import hashlib
 import os
 import random
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dropbox_owner import Owner
 from dropbox_server import DropboxServer, Fault, World
 from traybackup_dropbox.provider import Dropbox
 
+from tests.clouddesk import desktop_with_browser
 from traybackup.api.errors import StoreError
 from traybackup.api.source import Selection
 from traybackup.api.store import FilePayload, Store
@@ -251,3 +255,54 @@ def test_bit_that_the_service_lost_is_found(shop: Shop, run: Callable[..., str])
     ]
     assert len(changed) == 1
     run("check", "--read-data", good=1)
+
+
+@pytest.fixture
+def box() -> Iterator[DropboxServer]:
+    with DropboxServer() as server:
+        yield server
+
+
+@pytest.fixture
+def desk(program_here: Any, tmp_path: Path, program: Callable[[str], str]) -> Iterator[Any]:
+    """Return the installed program on a desktop with a keyring and a browser."""
+    with desktop_with_browser(tmp_path, program) as variables:
+        yield program_here.given(**variables).without("TRAYBACKUP_PASSWORD")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the keyring of the tests is GNOME's")
+def test_the_whole_story(
+    desk: Any, box: DropboxServer, till: Path, tmp_path: Path, facts_of: Callable[[Path], Any]
+) -> None:
+    """Sign in, save, check, bring back, sign out: the data comes back, and the sign-in is given back."""
+    words = ["--set", f"app_key={next(iter(box.world.apps))}", "--set", f"endpoint={box.url}"]
+    said = desk("sign-in", "dropbox", *words)
+    assert said.code == 0, said.err
+    assert f"Signed in as {box.world.accounts[0].email}." in said.out
+    said = desk("backup", till, "--to", "dropbox:TrayBackup")
+    assert said.code == 0, said.err
+    (till / "data" / "sales.txt").write_bytes(b"one\ntwo\nthree\n")
+    before = len(box.world.calls) + len(box.world.oauth_calls)
+    assert desk("backup", till, "--to", "dropbox:TrayBackup").code == 0
+    assert len(box.world.calls) + len(box.world.oauth_calls) - before <= 12
+    (found,) = desk("snapshots", "--from", "dropbox:TrayBackup", "--json").records
+    assert len(found) == 2
+    assert desk("check", "--from", "dropbox:TrayBackup", "--read-data").code == 0
+    assert desk("restore", "latest", "--from", "dropbox:TrayBackup", "--into", tmp_path / "back").code == 0
+    assert facts_of(tmp_path / "back" / till.relative_to("/")) == facts_of(till)
+    assert desk("sign-out", "dropbox").code == 0
+    assert all(grant.revoked for grant in box.world.refresh_tokens.values())
+    assert "sign-in" in desk("snapshots", "--from", "dropbox:TrayBackup").err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the keyring of the tests is GNOME's")
+def test_doctor_states_every_fact(desk: Any, box: DropboxServer, till: Path) -> None:
+    """Over the real plugin, in a folder that is gone afterwards, while the backups beside it stay."""
+    words = ["--set", f"app_key={next(iter(box.world.apps))}", "--set", f"endpoint={box.url}"]
+    assert desk("sign-in", "dropbox", *words).code == 0
+    assert desk("backup", till, "--to", "dropbox:TrayBackup").code == 0
+    before, folders = sorted(box.world.tree()), box.world.folders()
+    said = desk("doctor", "dropbox:TrayBackup", "--json")
+    assert said.code == 0, [one for one in said.records if one["holds"] is False]
+    assert len(said.records) > 30
+    assert (sorted(box.world.tree()), box.world.folders()) == (before, folders)

@@ -254,3 +254,15 @@ def test_file_thrown_away_by_hand_is_missing(used: Owner, world: World) -> None:
         store.get("data/3f/3f00")
     store.put("data/3f/3f00", BytesPayload(b"again"))
     assert store.get("data/3f/3f00") == b"again"
+
+
+def test_deleting_what_is_not_there_is_fine(used: Owner, world: World) -> None:
+    """An object named by its hash is deleted in one call, and one that is gone already, too."""
+    name = named(b"x", "locks")
+    store = used.open()
+    store.put(name, BytesPayload(b"x"))
+    for _ in range(2):
+        before = len(world.calls)
+        store.delete(name)
+        assert [call.method for call in world.calls[before:]] == ["files/delete_v2"]
+    assert len(world.tree()) == 2

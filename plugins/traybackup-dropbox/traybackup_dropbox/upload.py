@@ -16,7 +16,7 @@ from typing import Protocol
 
 from dropbox.content_hash import DropboxContentHasher  # type: ignore[import-untyped]  # it comes without types
 
-from traybackup.api import AlreadyExists, NotTheService, Offline, Payload, StoreDamaged, of_stream
+from traybackup.api import AlreadyExists, NotTheService, Offline, Payload, StoreDamaged
 from traybackup_dropbox.answers import Refused
 from traybackup_dropbox.body import Body
 from traybackup_dropbox.service import Commit, Content, File, Service
@@ -69,7 +69,8 @@ class Attempt:
         content: Size and hash of the payload that it is for.
         session: Where to go on; empty: nothing has begun.
         arrived: How many bytes the session has; None: to be asked.
-        broken: A request that makes the file has broken: it may have arrived.
+        broken: A request that makes the file has broken after all was sent: it may have arrived.
+        hash: Of what was sent, which is all of it if *broken*.
     """
 
     commit: Commit
@@ -132,8 +133,8 @@ class Uploader:
     def take_back(self, attempt: Attempt) -> None:
         """Delete what was never told as put, if it has arrived all the same."""
         if attempt.broken and not attempt.commit.overwrite:
-            found = self._service.metadata(attempt.commit.path)
-            if found is not None and found.size == attempt.content[0] and found.checksum == attempt.hash.text:
+            found = self.look(attempt)
+            if found is not None:
                 self._service.delete(found.path, found.rev)
 
     # One request each, for `_Sending`
@@ -176,15 +177,11 @@ class Uploader:
                 attempt.broken = True
                 raise
 
-    def look(self, attempt: Attempt, payload: Payload) -> File | None:
+    def look(self, attempt: Attempt) -> File | None:
         """Return the file if it has arrived although its answer was lost."""
         found = self._service.metadata(attempt.commit.path)
-        if found is None or found.size != payload.size or not found.checksum:
-            return None
-        if attempt.hash.size < payload.size:
-            with payload.open() as stream:
-                return found if found.checksum == of_stream("dropbox", stream) else None
-        return found if found.checksum == attempt.hash.text else None
+        same = found is not None and (found.size, found.checksum) == (attempt.content[0], attempt.hash.text)
+        return found if same else None
 
     def cut(self) -> None:
         """Send less at once: the line does not hold."""
@@ -260,7 +257,7 @@ class _Sending:
         """Do the next thing; return the file when it is there."""
         attempt, payload, uploader = self._attempt, self._payload, self._uploader
         if self._look:
-            found = uploader.look(attempt, payload)
+            found = uploader.look(attempt)
             self._look = False
             if found is not None:
                 return found
@@ -299,7 +296,7 @@ class _Sending:
         taken = refused.why[-2:] == ("conflict", "file")
         over = bool(self._attempt.session) and ("closed" in refused.why or refused.is_missing)
         if (taken or over) and self._attempt.broken:
-            found = self._uploader.look(self._attempt, self._payload)
+            found = self._uploader.look(self._attempt)
             if found is not None:
                 return found
         if taken:
