@@ -27,7 +27,8 @@ class RunTexts:
 
     def outcome(self, run: Run) -> str:
         """Return how a run ended, in a word."""
-        return self._language.gettext(OUTCOMES[run.outcome.value if run.outcome else ""])
+        word = run.outcome.value if run.outcome else "running"
+        return self._language.gettext(OUTCOMES[word])
 
     def trigger(self, trigger: Trigger) -> str:
         """Return what started a run."""

@@ -46,7 +46,7 @@ LATE: dict[str, tuple[str, str]] = {
 """The same, where a number of open days belongs to it."""
 
 OUTCOMES: dict[str, str] = {
-    "": N_("running"),
+    "running": N_("running"),
     "success": N_("complete"),
     "partial": N_("incomplete"),
     "failed": N_("failed"),
@@ -54,7 +54,7 @@ OUTCOMES: dict[str, str] = {
     "interrupted": N_("interrupted"),
     "skipped": N_("left out"),
 }
-"""How a run ended; empty: it has not."""
+"""How a run ended, or that it has not."""
 
 TRIGGERS: dict[str, str] = {
     "now": N_("by hand"),
