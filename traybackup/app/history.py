@@ -85,6 +85,14 @@ class History:
         ended = self._clock()
 
         def update(db: sqlite3.Connection) -> None:
+            db.execute(  # there already, unless somebody has deleted the file meanwhile
+                "INSERT OR IGNORE INTO runs (id, job, destination, trigger, slot, plug, started, snapshot)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(run.id, run.job, run.destination, run.trigger.value, run.slot, run.plug),
+                    *(run.started.timestamp(), run.snapshot),
+                ),
+            )
             db.execute(
                 "UPDATE runs SET ended = ?, outcome = ?, code = ?, params = ?, retry = ?, figures = ? WHERE id = ?",
                 (

@@ -44,11 +44,22 @@ class StateFile:
         self.file = file
         self.trouble: StateUnusable | None = None
         self._lock = threading.RLock()
+        self._identity: tuple[int, int] | None = None
+        self._open()
+
+    def _open(self) -> None:
         try:
-            self._db = _open(file)
+            self._db = _open(self.file)
         except (sqlite3.Error, OSError) as error:
             self._db = _in_memory()
             self.trouble = self._unusable(error)
+        self._identity = _identity(self.file)
+
+    def _look(self) -> None:
+        """Open the file anew if somebody has deleted it meanwhile: what is noted from now on must be found again."""
+        if self.trouble is None and _identity(self.file) != self._identity:
+            self._db.close()
+            self._open()
 
     def close(self) -> None:
         """Close the file."""
@@ -58,6 +69,7 @@ class StateFile:
     def rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """Return what a query finds."""
         with self._lock:
+            self._look()
             try:
                 return self._db.execute(query, values).fetchall()
             except sqlite3.Error as error:
@@ -67,6 +79,7 @@ class StateFile:
     def write(self, change: Callable[[sqlite3.Connection], T]) -> T:
         """Let *change* work in a transaction, and return what it returns; it is called again if the file fails."""
         with self._lock:
+            self._look()
             try:
                 return self._in_transaction(change)
             except sqlite3.Error as error:
@@ -103,6 +116,15 @@ class StateFile:
     def _unusable(self, error: Exception) -> StateUnusable:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
         return StateUnusable(file=str(self.file), reason=reason)
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another one of the same name; None: there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _in_memory() -> sqlite3.Connection:

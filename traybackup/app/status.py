@@ -68,6 +68,16 @@ class Notice(Enum):
 
 
 _GRAVE = frozenset({Notice.DAMAGED, Notice.DRILL, Notice.KEY})
+_TELLING = {
+    **dict.fromkeys(
+        ("sign-in-needed", "sign-in-expired", "sign-in-short-lived", "scope-missing", "wrong-account"), Notice.SIGN_IN
+    ),
+    "store-full": Notice.SPACE,
+    **dict.fromkeys(
+        ("vault-locked", "vault-unavailable", "password-missing", "wrong-password", "password-unusable"), Notice.KEY
+    ),
+}
+"""Failures that have a word of their own, by code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,13 +225,13 @@ def _run_reasons(facts: Facts, *, late: bool) -> list[tuple[State, Reason]]:
     """
     found = []
     if facts.last in (Outcome.FAILED, Outcome.INTERRUPTED):
-        word = facts.last.value
-        lasting = facts.problem is not None and facts.problem.retry is not Retry.LATER
-        params = facts.problem.params if facts.problem else {}
-        if late:
-            found.append((State.ERROR, Reason(word, params, facts.problem)))
-        elif lasting and facts.last is Outcome.FAILED:
-            found.append((State.ATTENTION, Reason(word, params, facts.problem)))
+        problem = facts.problem or Problem("")
+        notice = _TELLING.get(problem.code)
+        reason = Reason(notice.value if notice else facts.last.value, problem.params, facts.problem)
+        if late or notice in _GRAVE:
+            found.append((State.ERROR, reason))
+        elif problem.retry is not Retry.LATER and facts.problem is not None and facts.last is Outcome.FAILED:
+            found.append((State.ATTENTION, reason))
     elif facts.problem is not None and facts.last in SAVED and facts.problem.retry is not Retry.LATER:
         found.append((State.ATTENTION, Reason("tidying", facts.problem.params, facts.problem)))
     if facts.verified is not None and not facts.complete:

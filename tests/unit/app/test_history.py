@@ -170,6 +170,19 @@ def test_it_may_be_deleted(paths: Paths, history: History, clock: Clock) -> None
         assert (paths.state / "state.broken.sqlite").read_bytes() == junk
 
 
+def test_it_may_be_deleted_while_it_is_open(paths: Paths, history: History, clock: Clock) -> None:
+    """What comes after that is found by the next process, the end of a run that had begun before included."""
+    history.finish(begin(history), DONE)
+    second = begin(history)
+    (paths.state / "state.sqlite").unlink()
+    assert history.runs() == ()
+    done = history.finish(second, DONE)
+    again = History(paths, clock)
+    assert again.runs() == (done,)
+    again.close()
+    assert history.trouble is None
+
+
 def test_what_a_newer_program_wrote_is_left_alone(paths: Paths, history: History, clock: Clock) -> None:
     """Its file is not written to; the history is kept in memory, and says so."""
     history.close()

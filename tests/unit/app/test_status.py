@@ -15,6 +15,8 @@ NOW = datetime(2026, 10, 14, 20, tzinfo=UTC)  # a Wednesday
 AROUND = Surroundings(NOW)
 OFFLINE = Problem("offline", {}, Retry.LATER)
 FULL = Problem("store-full", {}, Retry.AFTER_OWNER_ACTS)
+EXPIRED = Problem("sign-in-expired", {}, Retry.AFTER_OWNER_ACTS)
+LOCKED = Problem("vault-locked", {}, Retry.AFTER_OWNER_ACTS)
 DAMAGED = Problem("repository-damaged", {}, Retry.NEVER)
 
 
@@ -46,10 +48,14 @@ TABLE = [
     (replace(FRESH, waiting=True), State.WAITING, ["not-there"]),
     (aged(2, waiting=True), State.ATTENTION, ["stale", "not-there"]),
     (replace(FRESH, **FAILED, problem=OFFLINE), State.OK, []),
-    (replace(FRESH, **FAILED, problem=FULL), State.ATTENTION, ["failed"]),
+    (replace(FRESH, **FAILED, problem=FULL), State.ATTENTION, ["space"]),
+    (replace(FRESH, **FAILED, problem=EXPIRED), State.ATTENTION, ["sign-in"]),
+    (replace(FRESH, **FAILED, problem=LOCKED), State.ERROR, ["key"]),
+    (replace(FRESH, **FAILED), State.OK, []),
+    (aged(2, **FAILED), State.ERROR, ["failed", "stale"]),
     (replace(FRESH, **FAILED, problem=DAMAGED), State.ATTENTION, ["failed"]),
     (aged(2, **FAILED, problem=OFFLINE), State.ERROR, ["failed", "stale"]),
-    (aged(2, **FAILED, problem=FULL), State.ERROR, ["failed", "stale"]),
+    (aged(2, **FAILED, problem=FULL), State.ERROR, ["space", "stale"]),
     (replace(FRESH, **CUT, problem=OFFLINE), State.OK, []),
     (aged(2, **CUT, problem=OFFLINE), State.ERROR, ["interrupted", "stale"]),
     (replace(FRESH, last=Outcome.CANCELLED), State.OK, []),
