@@ -13,6 +13,7 @@ from pathlib import Path
 
 from traybackup.api.errors import Cancelled, ConfigError, SettingInvalid, StoreError, TraybackupError
 from traybackup.api.progress import Cancel
+from traybackup.api.provider import Vault
 from traybackup.api.store import Store
 from traybackup.app import config, remote
 from traybackup.app.context import Context
@@ -138,11 +139,12 @@ def _folder(place: FolderPlace) -> Iterator[tuple[Callable[[], Store], int]]:
 def _remote(context: Context, place: ProviderPlace, cancel: Cancel) -> Iterator[tuple[Callable[[], Store], int]]:
     found = remote.find(context, place, cancel=cancel)
     settings = found.hosted.scratch(found.settings, f"doctor-{secrets.token_hex(4)}", found.guard)
+    vault = AskedOnce(found.vault)
     manner = Manner(cancel=cancel, patience=_PATIENCE, noticed=remote.teller(context, place))
 
     def open_store() -> Store:
         guard = Guard(found.guard.plugin, cancel=cancel, redact=context.redact)
-        return wrap(found.hosted.open(settings, found.vault, guard), guard, manner)
+        return wrap(found.hosted.open(settings, vault, guard), guard, manner)
 
     try:
         yield open_store, _MANY_FAR
@@ -150,6 +152,27 @@ def _remote(context: Context, place: ProviderPlace, cancel: Cancel) -> Iterator[
         with suppress(StoreError, Cancelled), open_store() as store:
             _wipe(store)
             store.discard()
+
+
+class AskedOnce(Vault):
+    """A vault that asks the keyring for each secret once: the place is opened a hundred times."""
+
+    def __init__(self, inner: Vault) -> None:
+        self._inner = inner
+        self._known: dict[str, str | None] = {}
+
+    def get(self, key: str) -> str | None:
+        if key not in self._known:
+            self._known[key] = self._inner.get(key)
+        return self._known[key]
+
+    def set(self, key: str, value: str) -> None:
+        self._inner.set(key, value)
+        self._known[key] = value
+
+    def delete(self, key: str) -> None:
+        self._inner.delete(key)
+        self._known[key] = None
 
 
 def _wipe(store: Store) -> None:
