@@ -142,6 +142,15 @@ class Lock:
         if self._lost:
             raise LockLost
 
+    def fence(self) -> None:
+        """Make sure that nobody may think the lock dead by now; unlike `check`, never try to renew it.
+
+        Raises:
+            LockLost: It is gone or too old.
+        """
+        if self._lost or self._age() > self._timing.trust:
+            raise LockLost
+
     def _renew_or_lose(self) -> None:
         try:
             self._renew()
@@ -328,12 +337,13 @@ def locked(
                 waiting(other)
             # two who collided must not come back at the same moment
             pause(timing.poll * (0.5 + secrets.randbelow(1000) / 1000))
-        before, repo.guard = repo.guard, lock.check
+        before = repo.guard, repo.fence
+        repo.guard, repo.fence = lock.check, lock.fence
         try:
             lock.keep()
             yield lock
         finally:
-            repo.guard = before
+            repo.guard, repo.fence = before
             lock.release()
 
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -68,6 +69,8 @@ class Repository:
         guard: Called before anything is acknowledged (an index or snapshot file) or removed; raises `LockLost` where
             the lock is gone. Who holds a lock sets it, so that nobody can forget it: an index file of a writer that
             slept through the loss of its lock could name packs that were removed meanwhile.
+        fence: The same for every attempt of one call, which a place may repeat after a long sleep. It is called from
+            within the call, so it asks nothing of the place.
     """
 
     def __init__(self, store: Store, key_id: str, key: MasterKey, config: _Config) -> None:
@@ -79,6 +82,7 @@ class Repository:
         self.chunker_secret = config.chunker_polynomial.encode()
         self.index = Index()
         self.guard: Callable[[], None] = _unguarded
+        self.fence: Callable[[], None] = _unguarded
 
     @classmethod
     def create(
@@ -195,7 +199,7 @@ class Repository:
             self.store.put(name, BytesPayload(sealed))
         else:
             self.guard()
-            put_verified(self.store, name, BytesPayload(sealed), guard=self.guard)
+            put_verified(self.store, name, _Fenced(sealed, self.fence), guard=self.guard)
         return file_id
 
     def remove(self, kind: FileKind, file_id: str) -> None:
@@ -323,6 +327,18 @@ class Repository:
             except BaseException as error:
                 saver.abandon(error)
                 raise
+
+
+class _Fenced(BytesPayload):
+    """Bytes that nobody gets to send who has lost the right to."""
+
+    def __init__(self, data: bytes, fence: Callable[[], None]) -> None:
+        super().__init__(data)
+        self._fence = fence
+
+    def open(self, offset: int = 0) -> BinaryIO:
+        self._fence()
+        return super().open(offset)
 
 
 def _unguarded() -> None:

@@ -36,7 +36,7 @@ EXIT_CODES = {
     10: {"PlaceMissing", "PlaceInTrash", "NoRepository"},
     11: {"RepositoryLocked"},
     12: {"WrongPassword", "RecoveryCodeMistyped", "PasswordMissing", "PasswordUnusable"},
-    3: {"SourceUnreadable", "RestoreIncomplete"},
+    3: {"SourceUnreadable", "RestoreIncomplete", "LatestDoubtful"},
 }
 
 

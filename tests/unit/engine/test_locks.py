@@ -27,6 +27,7 @@ from traybackup.engine.locks import Lock, Timing, cancellable, locked, unlock
 from traybackup.engine.repository import Repository
 from traybackup.engine.snapshots import Snapshot
 from traybackup.stores.local import LocalStore
+from traybackup.stores.retrying import RetryingStore
 from traybackup.testing.faulty import Do, Fault, FaultyStore
 from traybackup.testing.memory import MemoryPlace, MemoryStore
 
@@ -561,6 +562,17 @@ def test_nobody_passes_while_the_lock_is_being_made_sure_of(repo: Repository, cl
         for thread in threads:
             thread.join()
     assert len(stopped) == 4
+
+
+def test_no_attempt_after_a_long_sleep_is_let_through(place: MemoryPlace, clock: Clock) -> None:
+    """A place that tries again after stand-by sends nothing more: others may have taken the lock for dead."""
+    Repository.create(MemoryStore(place), "x", now=START, cost=KdfParameters(n=2, r=1))
+    failing = FaultyStore(MemoryStore(place), [Fault("put", 2)])
+    store = RetryingStore(failing, wait=lambda _: bool(clock.pause(2_400)), clock=lambda: 0)
+    repo = Repository.open(store, "x")
+    with pytest.raises(LockLost), hold(repo, clock):
+        repo.save(FileKind.SNAPSHOT, b"{}")
+    assert not [name for name in place.objects if name.startswith("snapshots/")]
 
 
 def test_a_lock_that_cannot_be_made_sure_of_is_lost(place: MemoryPlace, clock: Clock) -> None:
