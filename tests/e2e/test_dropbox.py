@@ -5,20 +5,23 @@ computer, and the browser a script that says yes.
 """
 
 import hashlib
+import json
 import os
 import random
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from dropbox_owner import Owner
+from dropbox_owner import Owner, copied_code
 from dropbox_server import DropboxServer, Fault, World
-from traybackup_dropbox.provider import Dropbox
+from traybackup_dropbox.provider import PORTS, Dropbox
 
 from tests.clouddesk import desktop_with_browser
 from traybackup.api.errors import StoreError
@@ -293,6 +296,28 @@ def test_the_whole_story(
     assert desk("sign-out", "dropbox").code == 0
     assert all(grant.revoked for grant in box.world.refresh_tokens.values())
     assert "sign-in" in desk("snapshots", "--from", "dropbox:TrayBackup").err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the keyring of the tests is GNOME's")
+def test_code_is_pasted_where_no_registered_port_is_free(desk: Any, box: DropboxServer, program: Any) -> None:
+    """Another program has all three ports: the page shows a code, which is copied into the terminal."""
+    words = ["sign-in", "dropbox", "--json", "--set", "app_key=traybackupkey1", "--set", f"endpoint={box.url}"]
+    command = [program("setsid"), "--ctty", "--wait", sys.executable, "-m", "traybackup", *words]
+    leader, follower = os.openpty()
+    with ExitStack() as taken:
+        for port in PORTS:
+            with suppress(OSError):  # somebody else has it already
+                taken.enter_context(socket.create_server(("127.0.0.1", port)))
+        with subprocess.Popen(command, env=desk.environment, stdin=follower, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            asked = json.loads(process.stdout.readline())
+            assert "redirect_uri" not in asked["address"]
+            os.write(leader, copied_code(asked["address"]).encode() + b"\n")
+            said = process.stdout.read()
+        assert process.returncode == 0, said
+    os.close(leader)
+    os.close(follower)
+    assert json.loads(said)["account"] == box.world.accounts[0].email
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the keyring of the tests is GNOME's")
