@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from traybackup.api.errors import Retry, StateUnusable
+from traybackup.api.errors import Retry, RunInterrupted, StateUnusable
 from traybackup.app.filelock import FileLock
 from traybackup.app.paths import Paths
 from traybackup.app.runs import Figures, Outcome, Past, Problem, Run, Trigger, Verdict, Verified
@@ -143,7 +143,7 @@ class History:
                 known = self.verified().get((run.job, run.destination))
                 whole = known is None or known.snapshot != run.snapshot or known.complete
                 outcome = Outcome.SUCCESS if whole else Outcome.PARTIAL
-            problem = Problem("run-interrupted", {"job": run.job, "number": 0}, Retry.LATER)
+            problem = Problem.of(RunInterrupted(job=run.job))
             found.append(self.finish(run, Verdict(outcome, problem)))
             with contextlib.suppress(OSError):
                 self._token_file(token).unlink(missing_ok=True)
@@ -240,7 +240,7 @@ def _trim(db: sqlite3.Connection) -> None:
         (newest - MOST_RUNS,),
     ).rowcount
     if gone:
-        db.execute("PRAGMA incremental_vacuum")
+        db.execute("PRAGMA incremental_vacuum").fetchall()  # a step frees a page
 
 
 def _bounded(details: Mapping[str, object]) -> str:

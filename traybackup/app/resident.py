@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from traybackup.api.errors import Retry
+from traybackup.api.errors import RunSkipped
 from traybackup.app import config, joblist, paths, status, tidying
 from traybackup.app.config import Config, Loaded, RunLimits
 from traybackup.app.due import Due, Moment, due, upcoming
@@ -102,8 +102,7 @@ class Resident:
 
     def skip(self, one: Due, slot: str, why: str, missed: int) -> bool:
         """Note that a run did not take place."""
-        params: dict[str, str | int | float | None] = {"job": one.job.name, "why": why, "missed": missed}
-        problem = Problem("run-skipped", params, Retry.LATER)
+        problem = Problem.of(RunSkipped(job=one.job.name, why=why, missed=missed))
         return self.history.skip(one.job.name, one.job.destination, one.trigger, slot, problem)
 
     # -- pause

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from traybackup.api.errors import RunBusy
+from traybackup.api.errors import RunBusy, RunError
 from traybackup.app.child import Child, own_command
 from traybackup.app.config import RunLimits
 from traybackup.app.events import Event
@@ -176,9 +176,8 @@ class Supervisor:
 
         try:
             one.child = Child(words, self._environment, heard=heard, silent=silent)
-        except OSError as error:
-            params: dict[str, str | int | float | None] = {"job": one.run.job, "reason": error.strerror or ""}
-            return Verdict(Outcome.FAILED, Problem("run-failed", params))
+        except OSError:  # no memory, or no such program any more
+            return Verdict(Outcome.FAILED, Problem.of(RunError(job=one.run.job)))
         self._attend(one, one.child)
         code = one.child.close()
         return judge(one.run.job, one.heard, one.ended, code, quiet=one.quiet, size=one.size)

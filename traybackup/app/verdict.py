@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from traybackup.api.errors import Retry
+from traybackup.api.errors import Retry, RunHung, RunInterrupted, RunTooLarge
 from traybackup.app.events import Event
 from traybackup.app.runs import SAVED, Figures, Outcome, Problem, Value, Verdict
 
@@ -68,12 +68,12 @@ def judge(
         size: Bytes of memory, for `Ended.TOO_LARGE`.
     """
     if ended is Ended.HUNG:
-        killed = Problem("run-hung", {"job": job, "seconds": round(quiet, 1)}, Retry.LATER)
+        killed = Problem.of(RunHung(job=job, seconds=round(quiet, 1)))
     elif ended is Ended.TOO_LARGE:
-        killed = Problem("run-too-large", {"job": job, "size": size}, Retry.LATER)
+        killed = Problem.of(RunTooLarge(job=job, size=size))
     else:
         number = -exit_code if exit_code is not None and exit_code < 0 else 0
-        killed = Problem("run-interrupted", {"job": job, "number": number}, Retry.LATER)
+        killed = Problem.of(RunInterrupted(job=job, number=number))
     outcome, problem = _ending(heard, ended, killed)
     details: dict[str, object] = {"items": heard.items} if heard.items else {}
     for name, event in (("summary", heard.summary), ("tidied", heard.tidied), ("checked", heard.checked)):
