@@ -129,8 +129,15 @@ def opened_or_made(
 
 
 def find_place(context: Context, text: str) -> Place:
-    """Understand what somebody wrote as a place, names of destinations included."""
-    return places.parse(text, config.load(context.paths))
+    """Understand what somebody wrote as a place, names of destinations included.
+
+    Raises:
+        ConfigError: The configuration cannot be right, and the earlier version of it knows no such destination.
+    """
+    known = config.load_or_earlier(context.paths)
+    if known.problem is not None and text not in known.config.destinations:
+        raise known.problem
+    return places.parse(text, known.config)
 
 
 def open_place(

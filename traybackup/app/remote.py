@@ -237,7 +237,7 @@ class _Limits:
         self._file: Path = config.file_of(context.paths)
         self._seen = self._stamp()
         self._looked = context.clock()
-        self._limits = config.load(context.paths).limits(destination)
+        self._limits = config.load_or_earlier(context.paths).config.limits(destination)
 
     def now(self) -> tuple[Timetable, Timetable]:
         """Return the limits up and down; those of before while the file cannot be understood."""
