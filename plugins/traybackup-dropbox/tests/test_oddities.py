@@ -202,6 +202,20 @@ def test_refusal_without_a_reason_is_one_all_the_same(store: Store, world: World
     assert told.value.reason.startswith(str(status))
 
 
+@pytest.mark.parametrize(("more", "error"), [({"X-Dropbox-Request-Id": "1"}, StoreFailed), ({}, NotTheService)])
+def test_plain_words_are_the_service_s_if_it_signs_them(
+    store: Store, world: World, more: dict[str, str], error: type[StoreError]
+) -> None:
+    """Dropbox numbers its answers: others may be anybody's. None are repeated: a token may be in them."""
+    headers = {"Content-Type": "text/plain; charset=utf-8"} | more
+    body = b'Invalid authorization value in HTTP header "Authorization": "Bearer sl.secret".'
+    world.faults.append(Fault("users/get_space_usage", "say", status=400, headers=headers, body=body))
+    with pytest.raises(StoreError) as told:
+        store.space()
+    assert type(told.value) is error
+    assert "secret" not in str(told.value)
+
+
 def test_revocation_that_is_refused_is_told(owner: Owner, world: World) -> None:
     """Whoever signs out learns when Dropbox did not do it."""
     world.faults.append(Fault("auth/token/revoke", "something_new"))

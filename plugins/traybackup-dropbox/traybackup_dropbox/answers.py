@@ -238,9 +238,9 @@ def _bad_request(answer: Answer) -> StoreError:
     text = answer.body[:1000].decode("utf-8", "replace")
     if "required scope" in text:
         return SettingInvalid(field="app_key", allowed="files.metadata.read, files.content.read, files.content.write")
-    if not text.startswith("Error in call to API function"):
-        return NotTheService()
-    return StoreFailed(reason="400")
+    if "X-Dropbox-Request-Id" in answer.headers or text.startswith("Error in call to API function"):
+        return StoreFailed(reason="400")
+    return NotTheService()
 
 
 def skew(answer: Answer, now: float) -> float:
