@@ -26,6 +26,7 @@ from traybackup.api.errors import (
     RepositoryExists,
     RepositoryTooNew,
     StoreDamaged,
+    StoreFailed,
     WrongPassword,
 )
 from traybackup.api.progress import Cancel, Progress
@@ -184,6 +185,27 @@ class Repository:
         except ValueError as error:
             raise RepositoryDamaged(kind=kind.word, id=file_id, why="damaged") from error
 
+    def load_or_note(self, kind: FileKind, file_id: str, damaged: list[RepositoryDamaged] | None) -> bytes | None:
+        """Do as `load`, but note in *damaged*, if it is given, what is wrong with a file, and return None.
+
+        A bad sector under one file is a fault of that file, as long as others can be read.
+
+        Raises:
+            StoreError: The place itself failed.
+        """
+        try:
+            return self.load(kind, file_id)
+        except RepositoryDamaged as error:
+            _note(error, damaged)
+        except (StoreDamaged, StoreFailed) as error:
+            if damaged is None:
+                raise
+            self.store.get("config")
+            unreadable = RepositoryDamaged(kind=kind.word, id=file_id, why="unreadable")
+            unreadable.__cause__ = error
+            damaged.append(unreadable)
+        return None
+
     def save(self, kind: FileKind, data: bytes) -> str:
         """Write an index, snapshot or lock file, verified, and return its id.
 
@@ -239,8 +261,11 @@ class Repository:
         for entry in listed:
             if cancel is not None:
                 cancel.check()
+            data = self.load_or_note(FileKind.INDEX, entry.id, damaged)
+            if data is None:
+                continue
             try:
-                packs = decode_index(self.load(FileKind.INDEX, entry.id), entry.id)
+                packs = decode_index(data, entry.id)
             except RepositoryDamaged as error:
                 _note(error, damaged)
                 continue

@@ -143,8 +143,11 @@ def load_all(repo: Repository, damaged: list[RepositoryDamaged] | None = None) -
     """
     found: list[Snapshot] = []
     for entry in repo.ids(FileKind.SNAPSHOT):
+        data = repo.load_or_note(FileKind.SNAPSHOT, entry.id, damaged)
+        if data is None:
+            continue
         try:
-            found.append(load(repo, entry.id))
+            found.append(decode(data, entry.id))
         except RepositoryDamaged as error:
             if damaged is None:
                 raise

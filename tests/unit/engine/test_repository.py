@@ -20,15 +20,18 @@ from traybackup.api.errors import (
     RepositoryTooNew,
     StoreDamaged,
     StoreError,
+    StoreFailed,
     StoreFull,
     WrongPassword,
 )
 from traybackup.api.progress import Cancel
 from traybackup.api.store import BytesPayload, Entry, Payload, Store
+from traybackup.engine import snapshots
 from traybackup.engine.codec import BlobKind, FileKind
 from traybackup.engine.crypto import KdfParameters, MasterKey
 from traybackup.engine.polynomial import is_irreducible
 from traybackup.engine.repository import VERSION, Repository
+from traybackup.engine.snapshots import Snapshot
 from traybackup.stores.local import LocalStore
 from traybackup.testing import Do, Fault, FaultyStore, MemoryStore
 
@@ -630,3 +633,46 @@ def test_restics_empty_index_is_an_index(restic: str, tmp_path: Path) -> None:
     assert run(restic, tmp_path, "rebuild-index").returncode == 0
     repo.load_index()
     assert len(repo.index) == 0
+
+
+class BadSector(MemoryStore):
+    """A medium that cannot read what it holds under some names."""
+
+    bad: frozenset[str] = frozenset()
+
+    def get(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
+        if name in self.bad or "*" in self.bad:
+            raise StoreFailed(name=name, reason="Input/output error")
+        return super().get(name, offset, length)
+
+
+def test_a_bad_sector_costs_one_file(filled: Repository) -> None:
+    """An index file or snapshot under which the medium fails is noted like a damaged one, and the others are read."""
+    assert isinstance(filled.store, MemoryStore)
+    lost = snapshots.save(filled, Snapshot(time=NOW, tree=bytes(32), paths=("/a",), hostname="till"))
+    kept = snapshots.save(filled, Snapshot(time=NOW, tree=bytes(32), paths=("/b",), hostname="till"))
+    index = filled.ids(FileKind.INDEX)[0].id
+    store = BadSector(filled.store.place)
+    repo = Repository.open(store, PASSWORD)
+    store.bad = frozenset({f"index/{index}", f"snapshots/{lost.id}"})
+    with pytest.raises(StoreFailed):
+        repo.load_index()
+    damaged: list[RepositoryDamaged] = []
+    repo.load_index(damaged=damaged)
+    assert snapshots.load_all(repo, damaged) == [kept]
+    assert [(error.kind, error.id, error.why) for error in damaged] == [
+        ("index", index, "unreadable"),
+        ("snapshot", lost.id, "unreadable"),
+    ]
+
+
+def test_a_medium_that_fails_altogether_is_no_damage(filled: Repository) -> None:
+    """Where nothing can be read any more, the place has failed, not one file after the other."""
+    assert isinstance(filled.store, MemoryStore)
+    store = BadSector(filled.store.place)
+    repo = Repository.open(store, PASSWORD)
+    store.bad = frozenset("*")
+    damaged: list[RepositoryDamaged] = []
+    with pytest.raises(StoreFailed):
+        repo.load_index(damaged=damaged)
+    assert damaged == []
