@@ -3,29 +3,34 @@
 Source: restic's doc/075_scripting.rst.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import json
 import os
+from typing import TYPE_CHECKING
 
 from traybackup.api.errors import RepositoryDamaged, TraybackupError
 from traybackup.api.source import Kind
-from traybackup.app.backup import Backup
-from traybackup.app.check import Check, Problem
-from traybackup.app.destinations import Listed, Tried
-from traybackup.app.discovery import Plugin
-from traybackup.app.findings import Finding, Stated
-from traybackup.app.forget import Forgotten
-from traybackup.app.keys import KeyChanged, KeyList
-from traybackup.app.locking import LockFile
-from traybackup.app.opening import NewRepository
-from traybackup.app.placestatus import PlaceStatus
-from traybackup.app.plugins import Survey
-from traybackup.app.prune import Pruned
-from traybackup.app.restore import Restoration
 from traybackup.app.texts import Texts
 from traybackup.engine.codec import format_datetime
-from traybackup.engine.snapshots import Snapshot
 from traybackup.engine.tree import Node, encode_node
+
+if TYPE_CHECKING:  # each command has one of them, and should not have to wait for the others
+    from traybackup.app.backup import Backup
+    from traybackup.app.check import Check, Problem
+    from traybackup.app.destinations import Listed, Tried
+    from traybackup.app.discovery import Plugin
+    from traybackup.app.findings import Finding, Stated
+    from traybackup.app.forget import Forgotten
+    from traybackup.app.keys import KeyChanged, KeyList
+    from traybackup.app.locking import LockFile
+    from traybackup.app.opening import NewRepository
+    from traybackup.app.placestatus import PlaceStatus
+    from traybackup.app.plugins import Survey
+    from traybackup.app.prune import Pruned
+    from traybackup.app.restore import Restoration
+    from traybackup.engine.snapshots import Snapshot
 
 Form = dict[str, object]
 

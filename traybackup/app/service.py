@@ -3,48 +3,41 @@
 *build* puts it together; whatever it needs from outside is a parameter there.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from pathlib import Path
+from __future__ import annotations
 
-from traybackup.api.progress import Cancel, Progress
-from traybackup.api.provider import Account, Field
-from traybackup.app import (
-    allowlist,
-    backup,
-    check,
-    context,
-    destinations,
-    forget,
-    keys,
-    listing,
-    locking,
-    placestatus,
-    prune,
-    restore,
-)
-from traybackup.app.backup import Backup, BackupRequest
-from traybackup.app.check import Check, CheckRequest
-from traybackup.app.config import Config
-from traybackup.app.context import Clock, Context, Trying, Waiting
-from traybackup.app.demo.steps import Step, Story
-from traybackup.app.destinations import Added, Listed, NewDestination, Tried
-from traybackup.app.events import Tell
-from traybackup.app.findings import Finding, Stated
-from traybackup.app.forget import ForgetRequest, Forgotten
-from traybackup.app.invitation import Invitation, Paste
-from traybackup.app.keys import KeyChanged, KeyList, NewKey
-from traybackup.app.language import Language
-from traybackup.app.listing import Contents, Filter, SnapshotList
-from traybackup.app.locking import LockFile
-from traybackup.app.looking import Looked
-from traybackup.app.opening import Access, NewRepository
-from traybackup.app.placestatus import PlaceStatus
-from traybackup.app.plugins import Survey
-from traybackup.app.prune import Pruned, PruneRequest
-from traybackup.app.restore import Restoration, RestoreRequest
-from traybackup.app.tidying import Tidying
-from traybackup.app.vault import Secret
+from typing import TYPE_CHECKING
+
+from traybackup.app import context
+
+if TYPE_CHECKING:  # whoever starts pays only for what is asked of it
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from traybackup.api.progress import Cancel, Progress
+    from traybackup.api.provider import Account, Field
+    from traybackup.app.backup import Backup, BackupRequest
+    from traybackup.app.check import Check, CheckRequest
+    from traybackup.app.config import Config
+    from traybackup.app.context import Clock, Context, Trying, Waiting
+    from traybackup.app.demo.steps import Step, Story
+    from traybackup.app.destinations import Added, Listed, NewDestination, Tried
+    from traybackup.app.events import Tell
+    from traybackup.app.findings import Finding, Stated
+    from traybackup.app.forget import ForgetRequest, Forgotten
+    from traybackup.app.invitation import Invitation, Paste
+    from traybackup.app.keys import KeyChanged, KeyList, NewKey
+    from traybackup.app.language import Language
+    from traybackup.app.listing import Contents, Filter, SnapshotList
+    from traybackup.app.locking import LockFile
+    from traybackup.app.looking import Looked
+    from traybackup.app.opening import Access, NewRepository
+    from traybackup.app.placestatus import PlaceStatus
+    from traybackup.app.plugins import Survey
+    from traybackup.app.prune import Pruned, PruneRequest
+    from traybackup.app.restore import Restoration, RestoreRequest
+    from traybackup.app.tidying import Tidying
+    from traybackup.app.vault import Secret
 
 
 class Service:
@@ -63,80 +56,108 @@ class Service:
         estimate: bool = False,
     ) -> Backup:
         """Save paths as one snapshot."""
+        from traybackup.app import backup
+
         return backup.back_up(self._context, request, progress=progress, cancel=cancel, made=made, estimate=estimate)
 
     def run_job(self, name: str, tidying: Tidying, *, tell: Tell, cancel: Cancel) -> int:
         """Run a job in this process, and tell what happens as events; return the exit code."""
-        from traybackup.app import runner  # noqa: PLC0415 - only for a run's own process
+        from traybackup.app import runner
 
         return runner.run(self._context, name, tidying, tell=tell, cancel=cancel)
 
     def look(self, found: Config) -> tuple[Looked, ...]:
         """Look into the destinations of all jobs for their newest snapshots."""
-        from traybackup.app import looking  # noqa: PLC0415 - only where the history was lost
+        from traybackup.app import looking
 
         return looking.look(self._context, found)
 
     def list_snapshots(self, access: Access, wanted: Filter, latest: int = 0) -> SnapshotList:
         """Return the snapshots of a place."""
+        from traybackup.app import listing
+
         return listing.list_snapshots(self._context, access, wanted, latest)
 
     def contents(
         self, access: Access, wanted: str, path: str, *, which: Filter, recursive: bool
     ) -> AbstractContextManager[Contents]:
         """Open a snapshot to list what it holds."""
+        from traybackup.app import listing
+
         return listing.contents(self._context, access, wanted, path, which=which, recursive=recursive)
 
     def file_content(
         self, access: Access, wanted: str, path: str, *, which: Filter
     ) -> AbstractContextManager[Iterator[bytes]]:
         """Open a file of a snapshot to read its content."""
+        from traybackup.app import listing
+
         return listing.file_content(self._context, access, wanted, path, which=which)
 
     def bring_back(self, request: RestoreRequest, *, progress: Progress, cancel: Cancel) -> Restoration:
         """Bring files back from a snapshot."""
+        from traybackup.app import restore
+
         return restore.bring_back(self._context, request, progress=progress, cancel=cancel)
 
     def forget(self, request: ForgetRequest, *, progress: Progress, cancel: Cancel) -> Forgotten:
         """Remove snapshots."""
+        from traybackup.app import forget
+
         return forget.forget(self._context, request, progress=progress, cancel=cancel)
 
     def prune(self, request: PruneRequest, *, progress: Progress, cancel: Cancel) -> Pruned:
         """Free the room of what no snapshot needs."""
+        from traybackup.app import prune
+
         return prune.prune(self._context, request, progress=progress, cancel=cancel)
 
     def check(self, request: CheckRequest, *, progress: Progress, cancel: Cancel) -> Check:
         """Check a place."""
+        from traybackup.app import check
+
         return check.check(self._context, request, progress=progress, cancel=cancel)
 
     def status(self, access: Access) -> PlaceStatus:
         """Tell how a place is doing."""
+        from traybackup.app import placestatus
+
         return placestatus.status(self._context, access)
 
     def unlock(self, access: Access, *, remove_all: bool = False) -> tuple[LockFile, ...]:
         """Remove locks that nobody holds any more, or all; return them."""
+        from traybackup.app import locking
+
         return locking.unlock(self._context, access, remove_all=remove_all)
 
     def demonstrate(self, *, parent: Path | None, clean: bool, step: Callable[[Step], None], cancel: Cancel) -> Story:
         """Show it all on a sample till."""
-        from traybackup.app.demo import story  # noqa: PLC0415 - nobody else pays for the sample till
+        from traybackup.app.demo import story
 
         return story.tell(self._context, parent=parent, clean=clean, step=step, cancel=cancel)
 
     def list_keys(self, access: Access) -> KeyList:
         """Return the keys of a place."""
+        from traybackup.app import keys
+
         return keys.list_keys(self._context, access)
 
     def add_key(self, access: Access, new: NewKey) -> KeyChanged:
         """Add a password to a place."""
+        from traybackup.app import keys
+
         return keys.add_key(self._context, access, new)
 
     def remove_key(self, access: Access, wanted: str) -> str:
         """Remove a password of a place; return the id of its key."""
+        from traybackup.app import keys
+
         return keys.remove_key(self._context, access, wanted)
 
     def change_password(self, access: Access, new: NewKey) -> KeyChanged:
         """Replace the password that opened the place."""
+        from traybackup.app import keys
+
         return keys.change_password(self._context, access, new)
 
     def plugins(self) -> Survey:
@@ -149,30 +170,44 @@ class Service:
         Raises:
             PluginRejected: One is not installed.
         """
+        from traybackup.app import allowlist
+
         return allowlist.allow(self._context.paths, self._context.plugins.installed(), names)
 
     def allow_all_plugins(self) -> None:
         """Do away with the list of allowed plugins."""
+        from traybackup.app import allowlist
+
         allowlist.unpin(self._context.paths)
 
     def add_destination(self, new: NewDestination) -> Added:
         """Give a place a name."""
+        from traybackup.app import destinations
+
         return destinations.add(self._context, new)
 
     def required_secrets(self, place: str) -> tuple[Field, ...]:
         """Return the settings of a place to be that must be given and belong into the keyring."""
+        from traybackup.app import destinations
+
         return destinations.required_secrets(self._context, place)
 
     def destinations(self) -> tuple[Listed, ...]:
         """Return the places that have names."""
+        from traybackup.app import destinations
+
         return destinations.list_all(self._context)
 
     def remove_destination(self, name: str) -> None:
         """Forget a destination; what is saved there stays."""
+        from traybackup.app import destinations
+
         destinations.remove(self._context, name)
 
     def try_out(self, place: str, *, cancel: Cancel) -> Tried:
         """Write, read and remove a small object at a place."""
+        from traybackup.app import destinations
+
         return destinations.try_out(self._context, place, cancel=cancel)
 
     def sign_in(
@@ -186,7 +221,7 @@ class Service:
         cancel: Cancel,
     ) -> Account:
         """Sign in for a destination or a provider through the browser."""
-        from traybackup.app import signin  # noqa: PLC0415 - brings an HTTP server that nobody else needs
+        from traybackup.app import signin
 
         return signin.sign_in(
             self._context,
@@ -200,19 +235,19 @@ class Service:
 
     def sign_out(self, target: str) -> bool:
         """Give a sign-in back and forget it; return whether there was any."""
-        from traybackup.app import signin  # noqa: PLC0415 - same
+        from traybackup.app import signin
 
         return signin.sign_out(self._context, target)
 
     def examine(self) -> Iterator[Finding]:
         """Look whether this computer is ready."""
-        from traybackup.app import doctor  # noqa: PLC0415 - brings the conformance kit
+        from traybackup.app import doctor
 
         return doctor.examine(self._context)
 
     def state_facts(self, place: str, *, cancel: Cancel, stated: Callable[[Stated], object]) -> bool:
         """See whether a real place keeps its promise."""
-        from traybackup.app import doctor  # noqa: PLC0415 - same
+        from traybackup.app import doctor
 
         return doctor.state_facts(self._context, place, cancel=cancel, stated=stated)
 

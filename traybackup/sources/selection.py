@@ -10,7 +10,6 @@ Sources: gitignore(5) through the pathspec library; https://bford.info/cachedir/
 import re
 from collections.abc import Sequence
 
-from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 from traybackup.api.errors import PatternInvalid
 
@@ -67,6 +66,8 @@ def _compile(text: str) -> tuple[bool, re.Pattern[str], bool] | None:
     The library's expressions are meant for whole paths and also match what lies below a folder that they name. Here a
     folder is looked at before its contents, so they are tied to the very end, as git does it.
     """
+    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern  # noqa: PLC0415 - starts are measured
+
     try:
         if text.rstrip().endswith("/**/"):  # all folders below; the library would take the folder itself
             text = f"{text.rstrip()}*/"

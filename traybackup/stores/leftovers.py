@@ -13,7 +13,6 @@ import secrets
 from functools import cache
 from pathlib import Path
 
-import psutil
 
 _TEMPORARY = re.compile(r"\.tmp-([0-9a-f]{8})-([0-9]{1,10})-[0-9a-f]{8}-(.+)")
 OLD = 3 * 24 * 3600.0
@@ -30,6 +29,8 @@ def _boot() -> str:
     try:
         seed = Path("/proc/sys/kernel/random/boot_id").read_text("ascii") + os.readlink("/proc/self/ns/pid")
     except OSError:
+        import psutil  # noqa: PLC0415 - starts are measured, and Linux gets by without it
+
         seed = f"{platform.node()} {psutil.boot_time():.0f}"
     return hashlib.sha256(seed.encode()).hexdigest()[:8]
 
@@ -52,5 +53,7 @@ def is_dead(file_name: str, age: float) -> bool:
     if match is None:
         return False
     if match[1] == _boot():
+        import psutil  # noqa: PLC0415 - starts are measured, and leftovers are rare
+
         return not psutil.pid_exists(int(match[2]))
     return age > OLD
