@@ -34,7 +34,7 @@ def family(root: type[TraybackupError] = TraybackupError) -> list[type[Traybacku
 ALL = family()
 EXIT_CODES = {
     10: {"PlaceMissing", "PlaceInTrash", "NoRepository"},
-    11: {"RepositoryLocked"},
+    11: {"RepositoryLocked", "RunBusy"},
     12: {"WrongPassword", "RecoveryCodeMistyped", "PasswordMissing", "PasswordUnusable"},
     3: {"SourceUnreadable", "RestoreIncomplete", "LatestDoubtful"},
 }
