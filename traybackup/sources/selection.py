@@ -10,7 +10,6 @@ Sources: gitignore(5) through the pathspec library; https://bford.info/cachedir/
 import re
 from collections.abc import Sequence
 
-
 from traybackup.api.errors import PatternInvalid
 
 CACHE_TAG = b"CACHEDIR.TAG"

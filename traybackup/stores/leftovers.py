@@ -13,7 +13,6 @@ import secrets
 from functools import cache
 from pathlib import Path
 
-
 _TEMPORARY = re.compile(r"\.tmp-([0-9a-f]{8})-([0-9]{1,10})-[0-9a-f]{8}-(.+)")
 OLD = 3 * 24 * 3600.0
 """Seconds after which a temporary file of another computer counts as dead: no single put lasts that long."""
