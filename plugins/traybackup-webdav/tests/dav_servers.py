@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from cheroot.wsgi import Server
-from wsgidav.fs_dav_provider import FilesystemProvider, FolderResource
+from wsgidav.dav_error import HTTP_NOT_FOUND, DAVError
+from wsgidav.fs_dav_provider import FileResource, FilesystemProvider, FolderResource
 from wsgidav.wsgidav_app import WsgiDAVApp
 
 USER, PASSWORD = "anna", "süß & geheim"
@@ -56,7 +57,11 @@ class Dav:
 
 
 def _limited(dav: Dav) -> type[FilesystemProvider]:
-    """Return a file system that tells of the server's capacity."""
+    """Return a file system that tells of the server's capacity.
+
+    It says 404 where wsgidav says 500, because a file vanished after it had looked: the host takes a 500 for a reason
+    to ask again, but whoever states facts about a place does not.
+    """
 
     class Folder(FolderResource):
         def get_used_bytes(self) -> int:
@@ -65,10 +70,21 @@ def _limited(dav: Dav) -> type[FilesystemProvider]:
         def get_available_bytes(self) -> int | None:
             return None if dav.capacity is None else max(0, dav.capacity - dav.used)
 
+    class File(FileResource):
+        def get_content(self) -> Any:
+            try:
+                return super().get_content()
+            except FileNotFoundError:
+                raise DAVError(HTTP_NOT_FOUND) from None
+
     class Provider(FilesystemProvider):
         def get_resource_inst(self, path: str, environ: dict[str, Any]) -> Any:
-            found = super().get_resource_inst(path, environ)
-            return Folder(path, environ, found._file_path) if isinstance(found, FolderResource) else found
+            try:
+                found = super().get_resource_inst(path, environ)
+                kind = {FileResource: File, FolderResource: Folder}.get(type(found))
+                return kind(path, environ, found._file_path) if kind else found
+            except FileNotFoundError:
+                return None
 
     return Provider
 

@@ -1,6 +1,7 @@
 """Servers that keep their own ways: what is asked of them, and what is believed."""
 
 import os
+import threading
 import time
 from collections.abc import Callable
 
@@ -117,9 +118,29 @@ def test_room_is_that_of_the_account(dav: Dav, open_at: Opener, real_apache: Dav
     assert unknown.total is None
 
 
-def test_missing_object_is_looked_for_twice(dav: Dav, store: Store) -> None:
-    """A server that overwrites by removing first has a moment without the object: one look more, and it is there."""
+def test_missing_object_is_looked_for_again(dav: Dav, store: Store) -> None:
+    """A server that overwrites by removing first has a moment without the object; whoever looks again finds it."""
     dav.calls.clear()
     with pytest.raises(NotFound):
         store.get("data/00/none")
-    assert [method for method, _ in dav.calls] == ["GET", "PROPFIND"]
+    assert [method for method, _ in dav.calls] == ["GET"] * 4
+    path = dav.folder / "TrayBackup" / "data" / "00" / "old"
+    path.rename(path.with_name("moment"))
+    back = threading.Timer(0.05, path.with_name("moment").rename, [path])
+    back.start()
+    assert store.get("data/00/old") == b"old"
+    back.join()
+
+
+def test_objects_cost_few_calls(dav: Dav, store: Store) -> None:
+    """A pack costs three calls, an object that must not be there yet six, reading one; listings one for each folder."""
+    for overwrite, cost in ((True, 3), (False, 6)):
+        dav.calls.clear()
+        store.put(f"data/00/{cost}", BytesPayload(b"new"), overwrite=overwrite)
+        assert len(dav.calls) == cost
+    dav.calls.clear()
+    assert store.get("data/00/old", 1, 2) == b"ld"
+    assert len(dav.calls) == 1
+    dav.calls.clear()
+    assert len(list(store.entries("data/"))) == 3
+    assert [method for method, _ in dav.calls] == ["PROPFIND"] * 2

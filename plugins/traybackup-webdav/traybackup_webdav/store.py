@@ -41,6 +41,7 @@ _UPLOADS = "Uploads"
 _DAY = 86_400.0
 _CLAIM = 60.0  # seconds; an older one is that of somebody who was killed
 _TRIES, _PAUSE = 200, 0.05
+_LOOK_AGAIN = (0.02, 0.1, 0.3)  # seconds
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _NOT_MADE = (Is.FORBIDDEN, Is.METHOD_NOT_ALLOWED, Is.CONFLICT, Is.LOCKED, Is.INTERNAL_SERVER_ERROR)
 """What servers answer to MKCOL if the folder is there, or another client was quicker by a moment."""
@@ -80,13 +81,16 @@ class WebDavStore(Store):
     def get(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
         if offset < 0 or (length is not None and length < 0):
             raise StoreDamaged(name=check_name(name))
-        try:
-            return self._read(check_name(name), offset, length)
-        except (NotFound, SettingInvalid):
-            # Many servers overwrite by removing first: between the two there is nothing for a moment. And whoever asks
-            # for a folder is sent elsewhere.
-            self.stat(name)
-            return self._read(name, offset, length)
+        check_name(name)
+        for pause in _LOOK_AGAIN:
+            try:
+                return self._read(name, offset, length)
+            except NotFound:  # many servers overwrite by removing first: for a moment there is nothing
+                time.sleep(pause)
+            except SettingInvalid:  # whoever asks for a folder is sent elsewhere
+                self.stat(name)
+                raise
+        return self._read(name, offset, length)
 
     def stat(self, name: str) -> Entry:
         found = self._look(check_name(name))
@@ -179,12 +183,12 @@ class WebDavStore(Store):
     def _sweep(self) -> None:
         """Remove what killed runs left, by the server's clock: claims, and what was half-sent a day ago or earlier."""
         uploads = f"{self._root}{_UPLOADS}/"
-        answer = self._client.propfind(uploads, 1)
-        now = multistatus.seconds(answer.headers.get("Date", "")) or 0.0
-        for name, one in self._children(uploads, multistatus.read(answer.body)):
-            if one.modified is not None and one.modified < now - (_CLAIM if one.folder else _DAY):
-                with suppress(StoreError):
-                    self._client.send("DELETE", uploads + name, Is.OK, Is.NO_CONTENT)
+        with suppress(StoreError):  # some servers stumble over what vanishes while they list it; another time, then
+            answer = self._client.propfind(uploads, 1)
+            now = multistatus.seconds(answer.headers.get("Date", "")) or 0.0
+            for name, one in self._children(uploads, multistatus.read(answer.body)):
+                if one.modified is not None and one.modified < now - (_CLAIM if one.folder else _DAY):
+                    self._client.send("DELETE", uploads + name, Is.OK, Is.NO_CONTENT, Is.NOT_FOUND)
 
     # Reading
 
