@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from traybackup.api.errors import RepositoryDamaged
 from traybackup.engine.codec import BlobKind
 from traybackup.engine.crypto import MasterKey
 from traybackup.engine.pack import Buffer, FinishedPack, PackedBlob, PackWriter
@@ -111,3 +112,43 @@ class LocalPacker(Packer):
             order = self._order
             writer = self._writers[kind] = PackWriter(order.key, kind, order.folder, level=order.level)
         return writer
+
+
+def joined(order: Order, packs: Sequence[FinishedPack]) -> list[FinishedPack]:
+    """Make one of those packs that fit into one: every object costs a place several calls, or a stick several flushes.
+
+    Raises:
+        RepositoryDamaged: A temporary file does not hold what was written.
+    """
+    groups: list[list[FinishedPack]] = []
+    for pack in sorted(packs, key=lambda pack: pack.payload.size, reverse=True):
+        for group in groups:
+            room = order.pack_size - sum(other.payload.size for other in group)
+            if group[0].blobs[0].kind is pack.blobs[0].kind and pack.payload.size <= room:
+                group.append(pack)
+                break
+        else:
+            groups.append([pack])
+    return [group[0] if len(group) == 1 else _join(order, group) for group in groups]
+
+
+def _join(order: Order, group: Sequence[FinishedPack]) -> FinishedPack:
+    writer = LocalPacker(order)
+    try:
+        for pack in group:
+            digest = hashlib.sha256()
+            with pack.payload.open() as stream:
+                for blob in pack.blobs:
+                    sealed = stream.read(blob.length)
+                    digest.update(sealed)
+                    writer.copy(blob, sealed)
+                digest.update(stream.read())
+            if digest.digest() != pack.id:
+                raise RepositoryDamaged(kind="pack", id=pack.id.hex(), why="not-reproducible")  # noqa: TRY301 - tidied up after like all
+        (one,) = writer.finish()
+    except BaseException:
+        writer.discard()
+        raise
+    for pack in group:
+        pack.path.unlink(missing_ok=True)
+    return one

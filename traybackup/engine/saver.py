@@ -19,7 +19,7 @@ from traybackup.engine.companion import CAPACITY, Companion
 from traybackup.engine.crypto import MasterKey
 from traybackup.engine.index import Index, encode_index
 from traybackup.engine.pack import Buffer, FinishedPack, PackedBlob
-from traybackup.engine.packer import LocalPacker, Order, Packer
+from traybackup.engine.packer import LocalPacker, Order, Packer, joined
 from traybackup.engine.verify import put_verified
 from traybackup.engine.workers import Workers
 
@@ -156,9 +156,18 @@ class BlobSaver:
 
     def finish(self) -> None:
         """Store what is still open, then the index. After this every saved blob is durable and can be found."""
+        packs: list[FinishedPack] = []
         try:
             for packer in (*self._packers.values(), *self._companions.values()):
-                self._hand_over(packer.finish())
+                packs += packer.finish()
+            packs = joined(self._order, packs)
+            while packs:
+                self._uploads.submit(packs[-1])
+                packs.pop()
+        except BaseException:
+            for pack in packs:
+                pack.path.unlink(missing_ok=True)
+            raise
         finally:
             self._uploads.finish()
         self._progress.phase("index")
