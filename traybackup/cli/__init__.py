@@ -1,8 +1,7 @@
 """The command line: it parses, draws and translates, and decides nothing."""
 
-
 _ALLOCATIONS = 50_000
-"""Objects between two searches for cycles: a run makes a million, hardly any in a cycle, and searching costs a tenth."""
+"""Objects between two searches for cycles: a run makes a million, few of them in one, and searching costs a tenth."""
 
 
 def main() -> None:
