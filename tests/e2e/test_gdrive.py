@@ -118,7 +118,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 
 
 def test_a_day_costs_at_most_twelve_calls(shop: Shop) -> None:
-    """With two or three new packs (there is always one of trees) a day's backup takes no more than twelve calls of Drive, and 1,000 quota units."""
+    """With two or three new packs (one is always of trees) a day takes at most twelve calls, and 1,000 quota units."""
     told = set()
     for size in (50_000, 300_000, 1_500_000, 3 * MIB, 12 * MIB, 24 * MIB):
         shop.trade(size)
