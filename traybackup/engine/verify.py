@@ -6,9 +6,10 @@ medium, past the caches of this computer: a stick that drops writes or flips bit
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 
 from traybackup.api import checksum
-from traybackup.api.errors import NotFound, StoreDamaged
+from traybackup.api.errors import NotFound, StoreDamaged, StoreError
 from traybackup.api.store import Entry, Payload, Store
 
 
@@ -20,7 +21,7 @@ def put_verified(
     overwrite: bool = False,
     guard: Callable[[], None] | None = None,
 ) -> None:
-    """Put *payload* and verify it; once more if it did not arrive whole.
+    """Put *payload* and verify it; once more if it did not arrive whole, and if that fails, too, remove it.
 
     Args:
         guard: Asked before it is put once more: what is not there may have been removed by somebody who had the right
@@ -34,6 +35,8 @@ def put_verified(
             guard()
         entry = store.put(name, payload, overwrite=True)
         if not arrived(store, entry, payload):
+            with suppress(StoreError):  # junk under a good name would be taken for damage of what is sound
+                store.delete(name)
             raise StoreDamaged(name=name)
 
 

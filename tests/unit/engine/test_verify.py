@@ -77,12 +77,22 @@ def test_one_bad_write_is_written_anew(do: Do) -> None:
 
 @pytest.mark.parametrize("do", [Do.FLIP, Do.LIE])
 def test_a_medium_that_stays_bad_is_damage(do: Do) -> None:
-    """After two bad writes the medium is not trusted, and there is no third."""
+    """After two bad writes the medium is not trusted, there is no third, and no junk is left under the name."""
     store = FaultyStore(MemoryStore(), [Fault("put", 1, do, lasting=True)])
     with pytest.raises(StoreDamaged) as caught:
         put_verified(store, NAME, BytesPayload(DATA))
     assert caught.value.name == NAME
     assert puts(store) == 2
+    assert list(store.entries()) == []
+
+
+def test_a_medium_that_does_not_even_remove_is_damage() -> None:
+    """Where the junk cannot be removed, either, it is the damage that is told."""
+    store = FaultyStore(
+        MemoryStore(), [Fault("put", 1, Do.FLIP, lasting=True), Fault("delete", 1, error=Offline(name=NAME))]
+    )
+    with pytest.raises(StoreDamaged):
+        put_verified(store, NAME, BytesPayload(DATA))
 
 
 @pytest.mark.parametrize("do", [Do.FLIP, Do.LIE])
