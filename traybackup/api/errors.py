@@ -78,6 +78,14 @@
     │   ├── RunTooLarge              it took more memory than it may, and was ended
     │   ├── RunInterrupted           it ended without a word: killed, crashed, or the power went off
     │   └── RunSkipped               it did not take place; the reason is told
+    ├── DriveError                   a removable drive as a thing that is plugged in, not what is kept on it
+    │   ├── DriveUnknown             none that is plugged in is called so
+    │   ├── DriveUnsuitable          it cannot be made a backup drive; the reason is told
+    │   ├── DriveFake                it loses what is written to it: worn out, or smaller than it says
+    │   ├── DriveBusy                it cannot be ejected, because something on it is in use
+    │   ├── DriveRefused             the system does not let this user do that to it
+    │   ├── DriveStillThere          it was ejected, and yet the system still has it
+    │   └── DriveGone                it was unplugged meanwhile
     ├── StateUnusable                this computer's own notes on past runs cannot be kept
     ├── WorkFolderUnusable           this computer's own folder for temporary files failed
     └── RestoreError
@@ -727,6 +735,70 @@ class RunSkipped(RunError):
     code: ClassVar[str] = "run-skipped"
     why: str = ""
     missed: int = 0
+
+
+class DriveError(TraybackupError):
+    """The *drive*, named as its owner knows it, could not be used as asked; *reason* is the system's word."""
+
+    code: ClassVar[str] = "drive-failed"
+    retry: ClassVar[Retry] = Retry.LATER
+    drive: str = ""
+    reason: str = ""
+
+
+class DriveUnknown(DriveError):
+    """No drive that is plugged in is called *drive*, or *count* are."""
+
+    code: ClassVar[str] = "drive-unknown"
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+    count: int = 0
+
+
+class DriveUnsuitable(DriveError):
+    """It cannot be made a backup drive; *why* is a keyword, *needed* the bytes that it should have.
+
+    The keywords: ``system`` (this computer starts from it), ``built-in``, ``source`` (what should be saved is on it),
+    ``no-medium``, ``no-filesystem``, ``read-only``, ``too-small``, ``full``, ``no-right``.
+    """
+
+    code: ClassVar[str] = "drive-unsuitable"
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+    why: str = ""
+    needed: int | None = None
+
+
+class DriveFake(DriveError):
+    """What was written came back altered, or not at all; nothing beyond *size* bytes is sure."""
+
+    code: ClassVar[str] = "drive-fake"
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+    size: int = 0
+
+
+class DriveBusy(DriveError):
+    """Files on it are open in *programs*; empty if nobody knows. Nothing is lost, it is still plugged in."""
+
+    code: ClassVar[str] = "drive-busy"
+    programs: str = ""
+
+
+class DriveRefused(DriveError):
+    """The system does not let this user mount or eject it."""
+
+    code: ClassVar[str] = "drive-refused"
+    retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+
+
+class DriveStillThere(DriveError):
+    """It was ejected, and yet the system still has it; nothing on it is in use any more."""
+
+    code: ClassVar[str] = "drive-still-there"
+
+
+class DriveGone(DriveError):
+    """It was unplugged meanwhile."""
+
+    code: ClassVar[str] = "drive-gone"
 
 
 class StateUnusable(TraybackupError):

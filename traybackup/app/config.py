@@ -16,6 +16,11 @@
     [destinations.cloud.settings]
     folder = "TrayBackup"
 
+    [destinations.sticks]                    # two sticks in turn, known by the tags on them
+    provider = "drive"
+    [destinations.sticks.settings]
+    drives = "5f3c… 9a01…"
+
     [runs]
     start_delay = 3                          # minutes after the program's start before anything starts by itself
     hang_after = 30                          # minutes without a sign of life until a run is ended
@@ -56,6 +61,12 @@ FOLDER = "folder"
 
 PATH = "path"
 """The key of its one setting."""
+
+DRIVE = "drive"
+"""The provider of destinations that are backup drives, one or several in turn, wherever they are plugged in."""
+
+DRIVES = "drives"
+"""The key of its one setting: the ids of the drives' tags, with blanks between them."""
 
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _TOP = (
@@ -105,6 +116,11 @@ class Destination:
     settings: Settings = field(default_factory=dict)
     upload: Timetable | None = None
     download: Timetable | None = None
+
+    @property
+    def drives(self) -> tuple[str, ...]:
+        """The ids of the drives that it is; empty: it is none."""
+        return tuple(self.settings.get(DRIVES, "").split()) if self.provider == DRIVE else ()
 
 
 @dataclass(frozen=True, slots=True)

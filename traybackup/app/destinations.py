@@ -22,7 +22,7 @@ from traybackup.api.provider import Field, FieldKind
 from traybackup.api.store import BytesPayload, Space
 from traybackup.app import config, places, remote
 from traybackup.app.builtin import FOLDER, PATH
-from traybackup.app.config import Destination
+from traybackup.app.config import DRIVE, Destination
 from traybackup.app.context import Context
 from traybackup.app.opening import find_place, named, open_place
 from traybackup.app.places import FolderPlace, ProviderPlace
@@ -31,6 +31,7 @@ from traybackup.app.vault import Secret
 from traybackup.engine.repository import Repository
 
 _PROBE_SIZE = 4096
+_LOCAL = (FOLDER, DRIVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ def list_all(context: Context) -> tuple[Listed, ...]:
     known = config.load(context.paths)
     found = []
     for name, destination in known.destinations.items():
-        place = places.parse(name, known) if destination.provider != FOLDER else None
+        place = places.parse(name, known) if destination.provider not in _LOCAL else None
         account = _account(context, place) if isinstance(place, ProviderPlace) else ""
         found.append(Listed(destination, account))
     return tuple(found)
@@ -189,7 +190,7 @@ def remove(context: Context, name: str) -> None:
     for job in known.jobs.values():
         if job.destination == name:
             raise DestinationInUse(name=name, job=job.name)
-    if known.destinations[name].provider != FOLDER:
+    if known.destinations[name].provider not in _LOCAL:
         place = places.parse(name, known)
         if isinstance(place, ProviderPlace):
             from traybackup.app import signin  # noqa: PLC0415 - brings an HTTP server

@@ -43,6 +43,11 @@ def find(environment: Mapping[str, str]) -> Paths:
     return Paths(Path(dirs.user_config_dir), Path(dirs.user_state_dir), Path(dirs.user_cache_dir))
 
 
+def find_own() -> Paths:
+    """Return the folders of this process."""
+    return find(os.environ)
+
+
 def private_folder(folder: Path) -> Path:
     """Create *folder* with its parents, readable by this user alone, and return it."""
     missing = [folder, *folder.parents]

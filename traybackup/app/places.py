@@ -13,12 +13,13 @@ from pathlib import Path
 
 from traybackup.api.errors import AccessDenied, PlaceMissing, PlaceUnusable, StoreFailed
 from traybackup.api.store import Store
-from traybackup.app.config import FOLDER, NAME, PATH, Config, Settings
+from traybackup.app import tags
+from traybackup.app.config import DRIVE, FOLDER, NAME, PATH, Config, Destination, Settings
 from traybackup.app.presence import is_for_drives
+from traybackup.app.tags import DRIVE_FOLDER
 from traybackup.stores.local import LocalStore
 from traybackup.stores.presence import Marker, marker_id
 
-DRIVE_FOLDER = "TrayBackup"
 _PROVIDER = re.compile(r"([A-Za-z][A-Za-z0-9+_-]+):")
 
 
@@ -43,8 +44,8 @@ class FolderPlace:
 
     @property
     def identity(self) -> str:
-        """What tells it from all other places, however it was written."""
-        return str(self.folder)
+        """What tells it from all other places, however it was written; a drive is mounted here and there."""
+        return f"drive {self.marker.id}" if self.marker else str(self.folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ def parse(text: str, config: Config = _NOTHING) -> Place:
 
     Raises:
         PlaceUnusable: Empty, or not a folder.
+        PlaceMissing: None of the destination's drives is mounted.
     """
     if not text or "\0" in text:
         raise PlaceUnusable(place=text, why="empty")
@@ -96,12 +98,24 @@ def parse(text: str, config: Config = _NOTHING) -> Place:
         shared = config.providers.get(destination.provider, {})
         if destination.provider == FOLDER:
             return _folder(text, destination.settings.get(PATH, ""))
+        if destination.provider == DRIVE:
+            return _drive(text, destination)
         merged = {**shared, **destination.settings}
         return ProviderPlace(text, destination.provider, "", merged, destination.settings, text)
     provider = _PROVIDER.match(text)
     if provider and not os.path.lexists(text):
         return ProviderPlace(text, provider[1], text[provider.end() :], config.providers.get(provider[1], {}))
     return _folder(text, text)
+
+
+def _drive(text: str, destination: Destination) -> FolderPlace:
+    """Return the first of a destination's drives that is mounted."""
+    found = tags.find(destination.drives)
+    if found is None:
+        raise PlaceMissing(place=text)
+    mount, tag = found
+    folder = Path(mount) / DRIVE_FOLDER
+    return FolderPlace(text, folder / "repository", Marker(folder / tags.TAG_FILE, tag.id))
 
 
 def _folder(text: str, path: str) -> FolderPlace:
@@ -113,7 +127,7 @@ def _folder(text: str, path: str) -> FolderPlace:
             raise PlaceUnusable(place=text, why="not-a-folder")
     except OSError as error:  # a parent may not be looked into, or the name is too long
         raise _refused(text, error) from error
-    tag = folder / DRIVE_FOLDER / "drive.json"
+    tag = folder / DRIVE_FOLDER / tags.TAG_FILE
     identity = marker_id(tag)
     if identity is not None:
         return FolderPlace(text, folder / DRIVE_FOLDER / "repository", Marker(tag, identity))

@@ -1,9 +1,10 @@
-"""Presence: which destinations are there, as far as folders can tell. It brings none of the stores."""
+"""Presence: which destinations are there, as far as folders and the tags of drives can tell. It opens no store."""
 
 import os
 from pathlib import Path
 
-from traybackup.app.config import FOLDER, PATH, Config
+from traybackup.app import tags
+from traybackup.app.config import DRIVE, FOLDER, PATH, Config
 
 _MOUNT_FOLDERS = ("/media", "/mnt", "/run/media", "/Volumes")
 
@@ -15,7 +16,11 @@ def there(known: Config) -> dict[str, str]:
     """
     found = {}
     for name, destination in known.destinations.items():
-        if destination.provider != FOLDER or is_there(destination.settings.get(PATH, "")):
+        if destination.provider == DRIVE:
+            here = tags.find(destination.drives) is not None
+        else:
+            here = destination.provider != FOLDER or is_there(destination.settings.get(PATH, ""))
+        if here:
             found[name] = ""
     return found
 
@@ -35,3 +40,8 @@ def is_for_drives(folder: Path) -> bool:
     """Say whether the system mounts drives in *folder*: ``/media``, ``/media/anna``, ``/mnt``, ``/Volumes``."""
     real = Path(os.path.realpath(folder))
     return any(str(step) in _MOUNT_FOLDERS for step in (real, real.parent)) and not os.path.ismount(real)
+
+
+def is_below_drives(path: str) -> bool:
+    """Say whether a path lies where the system mounts drives, plugged in or not."""
+    return any(path.startswith(f"{folder}/") for folder in _MOUNT_FOLDERS)

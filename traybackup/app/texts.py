@@ -13,6 +13,7 @@ from typing import NamedTuple
 from traybackup.api.errors import TraybackupError
 from traybackup.app.language import Language
 from traybackup.app.wording import ERRORS, Wording
+from traybackup.app.wording.drives import COLOURS
 from traybackup.app.wording.phrases import (
     DEMO,
     DOCTOR,
@@ -99,6 +100,10 @@ class Texts:
     def no_keyring(self, why: str) -> str:
         """Return why the keyring cannot be used."""
         return self._translate(NO_KEYRING[why]) if why in NO_KEYRING else why
+
+    def colour(self, word: str) -> str:
+        """Return a drive's colour."""
+        return self._translate(COLOURS[word]) if word in COLOURS else ""
 
     def kept(self, word: str) -> str:
         """Return why a snapshot stays."""

@@ -31,6 +31,8 @@ COMMANDS: dict[str, str] = {
     "history": "List the runs of jobs, and how they ended.",
     "status": "Tell how everything, or a place, is doing.",
     "destinations": "Give places names: add, list, remove, test.",
+    "drives": "List the drives that are plugged in; make one a backup drive.",
+    "eject": "Eject a drive, so that it can be unplugged.",
     "sign-in": "Sign in to a service in the browser.",
     "sign-out": "Give a sign-in back and forget it.",
     "plugins": "List the plugins, used and rejected.",

@@ -5,6 +5,7 @@ one whose parameter *name* is known; the plain code is always there. Placeholder
 """
 
 from traybackup.app.wording.backups import BACKUPS, SOURCES
+from traybackup.app.wording.drives import DRIVES
 from traybackup.app.wording.marks import N_, Wording
 from traybackup.app.wording.places import CONFIG, PLACES
 from traybackup.app.wording.runs import RUNS
@@ -29,4 +30,4 @@ OTHERS: dict[str, Wording] = {
     ),
 }
 
-ERRORS: dict[str, Wording] = PLACES | CONFIG | BACKUPS | SOURCES | RUNS | OTHERS
+ERRORS: dict[str, Wording] = PLACES | CONFIG | BACKUPS | SOURCES | RUNS | DRIVES | OTHERS
