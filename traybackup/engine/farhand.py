@@ -15,8 +15,10 @@ import struct
 import subprocess
 import sys
 import tempfile
-from collections import Counter
-from typing import BinaryIO
+import threading
+from collections import Counter, deque
+from queue import SimpleQueue
+from typing import BinaryIO, NoReturn
 
 import msgspec
 
@@ -29,8 +31,8 @@ from traybackup.engine.filesystem import TEMPORARY, Folder, Identity
 from traybackup.engine.hand import Common, Hand
 from traybackup.engine.placing import Directory, Overwrite, Verdict
 
-CAPACITY = 8 << 20
-"""Bytes of the shared memory."""
+CAPACITY = 4 << 20
+"""Bytes of each half of the shared memory: one is worked on while the other is filled."""
 
 COMMAND = (sys.executable, "-P", "-c", "from traybackup.engine.farhand import main; main()")
 """How the process is started."""
@@ -66,8 +68,9 @@ class _FileTold(msgspec.Struct, array_like=True):
 
 
 class _Task(msgspec.Struct, array_like=True):
-    """What to write of the *size* bytes of a pack in the shared memory; without any, forget what was told so far."""
+    """What to write of a part of a pack, *size* bytes from *at* in the shared memory; of none: forget what was told."""
 
+    at: int = 0
     start: int = 0
     size: int = 0
     folders: list[tuple[int, int, bytes]] = []
@@ -126,9 +129,11 @@ class FarHand:
         self._growing: dict[File, int] = {}
         self._by_number: dict[int, File] = {}
         self._next = 0
+        self._pending: deque[tuple[dict[int, File], list[Request]]] = deque()
+        self._half = 0
         with tempfile.TemporaryFile(prefix="traybackup-") as shared:
-            shared.truncate(CAPACITY)
-            self._shared = mmap.mmap(shared.fileno(), CAPACITY)
+            shared.truncate(2 * CAPACITY)
+            self._shared = mmap.mmap(shared.fileno(), 2 * CAPACITY)
             key, files = common.key, (shared.fileno(), common.root.fd)
             self._start(_Start(*files, common.policy.value, token, key.encrypt, key.mac_k, key.mac_r))
 
@@ -143,15 +148,28 @@ class FarHand:
         _send(self._to, start)
 
     def open(self, data: bytes, start: int, requests: list[Request]) -> None:
-        """Do as `Hand.open`."""
+        """Do as `Hand.open`, but what comes of it is known only after the next call, or after `drain`."""
         if len(data) > CAPACITY:
             self._near.open(data, start, requests)
             return
-        task = _Task(start, len(data))
+        self._half = CAPACITY - self._half
+        task = _Task(self._half, start, len(data))
         whole = self._tell(task, requests)
-        self._shared[: len(data)] = data
-        answer = self._ask(task)
-        self._learn(answer, whole, requests)
+        self._shared[task.at : task.at + len(data)] = data
+        self._put(task)
+        self._pending.append((whole, requests))
+        if len(self._pending) > 1:
+            self._learn()
+
+    def drain(self) -> None:
+        """Wait for what is under way.
+
+        Raises:
+            RestoreError: The process died.
+            TargetUnusable: The target takes nothing any more.
+        """
+        while self._pending:
+            self._learn()
 
     def _tell(self, task: _Task, requests: list[Request]) -> dict[int, File]:
         """Describe the requests, and return the files of one blob among them by their numbers."""
@@ -208,18 +226,27 @@ class FarHand:
             task.folders.append((self._folders[step], self._folders.get(step.above, 0), step.name))
         return self._folders.get(directory, 0)
 
-    def _ask(self, task: _Task) -> _Answer:
+    def _put(self, task: _Task) -> None:
         try:
             _send(self._to, task)
-            data = _receive(self._from)
         except BrokenPipeError:
-            data = None
+            self._died()
+
+    def _take(self) -> _Answer:
+        data = _receive(self._from)
         if data is None:
-            self._process.wait()
-            raise RestoreError(path=self._place)
+            self._died()
         return _ANSWER.decode(data)
 
-    def _learn(self, answer: _Answer, whole: dict[int, File], requests: list[Request]) -> None:
+    def _died(self) -> NoReturn:
+        self._pending.clear()
+        self._process.wait()
+        raise RestoreError(path=self._place)
+
+    def _learn(self) -> None:
+        """Wait for the oldest task that is under way, and note what came of it."""
+        answer = self._take()
+        whole, requests = self._pending.popleft()
         common = self._common
         lost = {requests[index][1] for index in answer.damaged}
         common.damaged.extend(request for request in requests if request[1] in lost)
@@ -239,10 +266,14 @@ class FarHand:
 
     def close(self) -> None:
         """End a batch: let go of folders and files."""
+        with contextlib.suppress(RestoreError):  # whoever used it knows
+            while self._pending:  # given up
+                self._take()
+                self._pending.popleft()
+            self._put(_Task())
+            self._take()
         self._near.close()
         self._folders, self._growing, self._by_number = {}, {}, {}
-        with contextlib.suppress(RestoreError):  # whoever used it knows
-            self._ask(_Task())
 
     def end(self) -> None:
         """End the process."""
@@ -298,7 +329,7 @@ class _Far(Common):
             )
             for index, offset in enumerate(task.offsets)
         ]
-        self._hand.open(self._shared[: task.size], task.start, requests)
+        self._hand.open(self._shared[task.at : task.at + task.size], task.start, requests)
         self._answer.damaged = [request[1] for request in self.damaged]
         for told in task.files:
             if told.parts == 1:
@@ -355,5 +386,15 @@ def main() -> None:
     if data is None:
         return
     far = _Far(msgspec.msgpack.decode(data, type=_Start))
-    while (data := _receive(sys.stdin.buffer)) is not None:
+    tasks: SimpleQueue[bytes | None] = SimpleQueue()
+    # the near end sends a task before it takes the answer to the last: two full pipes would wait for each other
+    threading.Thread(target=_gather, args=(tasks,), daemon=True).start()
+    while (data := tasks.get()) is not None:
         _send(sys.stdout.buffer, far.work(_TASK.decode(data)))
+
+
+def _gather(tasks: SimpleQueue[bytes | None]) -> None:
+    data: bytes | None = b""
+    while data is not None:
+        data = _receive(sys.stdin.buffer)
+        tasks.put(data)

@@ -159,11 +159,16 @@ class FileWriter(Common):
             for job in _apart(jobs):
                 workers.submit(job)
             workers.finish()
+            if self._far is not None:
+                self._far.drain()
             if self.damaged:
                 self._look_elsewhere()
             self._conclude(batch, unfinished)
         except BaseException as error:
             workers.abandon(error)
+            if self._far is not None:
+                with contextlib.suppress(BaseException):  # the one that made us stop is on its way already
+                    self._far.drain()
             for file in batch.files:
                 self._discard(file, self._hand())
             raise

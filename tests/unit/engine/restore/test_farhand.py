@@ -42,10 +42,14 @@ class Inside(farhand.FarHand):
         told = farhand.msgspec.structs.replace(start, shared=os.dup(start.shared), root=os.dup(start.root))
         self._far = farhand._Far(told)
         os.close(told.shared)
+        self._answers: list[bytes] = []
 
-    def _ask(self, task: farhand._Task) -> farhand._Answer:
+    def _put(self, task: farhand._Task) -> None:
         encode = farhand.msgspec.msgpack.encode
-        return farhand._ANSWER.decode(encode(self._far.work(farhand._TASK.decode(encode(task)))))
+        self._answers.append(encode(self._far.work(farhand._TASK.decode(encode(task)))))
+
+    def _take(self) -> farhand._Answer:
+        return farhand._ANSWER.decode(self._answers.pop(0))
 
     def end(self) -> None:
         self._far.root.close()
@@ -56,16 +60,16 @@ def helped(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     """Let the far hand do all the work, count its tasks, and see that its process ends."""
     tasks: list[int] = []
     kind = Inside if request.param == "inside" else farhand.FarHand
-    ask = kind._ask
+    put = kind._put
 
-    def counting(self: farhand.FarHand, task: Any) -> Any:
+    def counting(self: farhand.FarHand, task: Any) -> None:
         tasks.append(task.size)
-        return ask(self, task)
+        put(self, task)
 
     monkeypatch.setattr(restorer, "_LARGE_COUNT", 0)
     monkeypatch.setattr("traybackup.engine.filewriter._WORKERS", 1)
     monkeypatch.setattr("traybackup.engine.filewriter.FarHand", kind)
-    monkeypatch.setattr(kind, "_ask", counting)
+    monkeypatch.setattr(kind, "_put", counting)
     before = children() if sys.platform == "linux" else set()
     yield tasks
     assert any(tasks), "the second process had nothing to do"
@@ -172,6 +176,23 @@ def test_a_stop_reaches_it(made: Any, file: Make, target: Path, monkeypatch: pyt
         restore(made.repo, tree, target, progress=Stop(), cancel=cancel)
     assert 0 < len(os.listdir(target)) < 20
     assert not any(name.startswith(TEMPORARY.decode()) for name in os.listdir(target))
+
+
+@pytest.mark.parametrize("helped", ["apart"], indirect=True)
+def test_long_questions_and_long_answers_pass_each_other(
+    made: Any, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task is sent while the answer to the last is on its way; both may be longer than a pipe holds."""
+    count = 12_000
+    monkeypatch.setattr("traybackup.engine.filewriter._JOB_AFAR", 100_000)
+    names = [b"%05d-" % number + b"n" * 60 for number in range(count)]
+    target.mkdir()
+    for name in names:
+        (target / os.fsdecode(name)).write_bytes(b"before")
+    tree = made.plant({name: name[:5] for name in names})
+    restored = restore(made.repo, tree, target, overwrite=Overwrite.ASIDE)
+    assert (restored.files, len(restored.aside), restored.failed) == (count, count, [])
+    assert (target / os.fsdecode(names[-1])).read_bytes() == names[-1][:5]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks /proc for its children")
