@@ -70,9 +70,12 @@ class Bench:
         if self.rest:
             time.sleep(self.rest)
 
-    def run(self, program: Program, command: Sequence[str], folder: Path | None = None) -> Usage:
+    def run(
+        self, program: Program, command: Sequence[str], folder: Path | None = None, *, durable: bool = False
+    ) -> Usage:
         settle(drop_caches=self.drop_caches, memory=int(MEMORY * self.scale))
-        return measure(command, program.environment, program.folder / "log", folder or program.folder)
+        log = program.folder / "log"
+        return measure(command, program.environment, log, folder or program.folder, durable=durable)
 
     def backup(self, number: int, phase: str, program: Program) -> None:
         before = size_of(Path(program.repository))
@@ -86,7 +89,8 @@ class Bench:
     def restore(self, number: int, program: Program) -> None:
         target = program.folder / "restored"
         target.mkdir()
-        self.note(number, "restore", program, self.run(program, program.restore(target), target))
+        # A restore is over when the power may fail. Only traybackup sees to that itself, so all are given the time.
+        self.note(number, "restore", program, self.run(program, program.restore(target), target, durable=True))
         deep = target / self.source.relative_to(self.source.anchor)
         restored = next(path for path in (deep, target / self.corpus, target) if path.is_dir())
         if found := apart("compare", self.source, restored):

@@ -89,8 +89,13 @@ class Watch(threading.Thread):
         return self.peak
 
 
-def measure(command: Sequence[str], environment: Mapping[str, str], log: Path, folder: Path) -> Usage:
+def measure(
+    command: Sequence[str], environment: Mapping[str, str], log: Path, folder: Path, *, durable: bool = False
+) -> Usage:
     """Run *command* in *folder* with its output into *log*, and return what it took.
+
+    Args:
+        durable: The clock goes on until what it wrote is on the disk.
 
     Raises:
         RunFailed: It did not end with 0.
@@ -103,6 +108,8 @@ def measure(command: Sequence[str], environment: Mapping[str, str], log: Path, f
         watch = Watch(process.pid)
         watch.start()
         _, status, used = os.wait4(process.pid, 0)
+        if durable:
+            os.sync()
         wall = time.perf_counter() - started
         peak = max(used.ru_maxrss * RSS_UNIT, watch.stop())
     process.returncode = os.waitstatus_to_exitcode(status)
