@@ -65,6 +65,14 @@ def test_fields_can_be_asked_for(provider: Provider) -> None:
     assert secrets == {key for key in fields if re.search(r"secret|token|account_key|application_key", key)}
 
 
+@pytest.mark.parametrize("language", ["de", "es"])
+def test_everything_the_owner_reads_is_translated(language: str) -> None:
+    """No label and no help of any provider is missing, and nothing is left over from before."""
+    said = {text for one in PROVIDERS for field in one.fields for text in (field.label, field.help) if text}
+    for provider in PROVIDERS:
+        assert provider.translations[language].keys() == said | {one.label for one in PROVIDERS}
+
+
 @pytest.mark.parametrize(
     ("settings", "wanted"),
     [

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from traybackup.api import Field, FieldKind, Provider, SettingInvalid, Store, Vault
 from traybackup_more.settings import Target, endpoint, split, wanted
+from traybackup_more.words import TRANSLATIONS
 
 
 class AzureBlob(Provider):
@@ -28,6 +29,7 @@ class AzureBlob(Provider):
             advanced=True,
         ),
     )
+    translations: ClassVar[Mapping[str, Mapping[str, str]]] = TRANSLATIONS
 
     def open(self, settings: Mapping[str, str], vault: Vault) -> Store:
         target = read(settings, vault)

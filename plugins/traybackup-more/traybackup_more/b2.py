@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from traybackup.api import Field, FieldKind, Provider, Store, Vault
 from traybackup_more.settings import Target, secret, split, wanted
+from traybackup_more.words import TRANSLATIONS
 
 
 class BackblazeB2(Provider):
@@ -22,6 +23,7 @@ class BackblazeB2(Provider):
         Field("key_id", "Key id", required=True),
         Field("application_key", "Application key", kind=FieldKind.SECRET),
     )
+    translations: ClassVar[Mapping[str, Mapping[str, str]]] = TRANSLATIONS
 
     def open(self, settings: Mapping[str, str], vault: Vault) -> Store:
         target = read(settings, vault)

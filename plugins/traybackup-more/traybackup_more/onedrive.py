@@ -24,6 +24,7 @@ from traybackup.api import (
 )
 from traybackup_more import tokens
 from traybackup_more.settings import checked_folder, endpoint, wanted
+from traybackup_more.words import TRANSLATIONS
 
 _LOGIN, _GRAPH = "https://login.microsoftonline.com", "https://graph.microsoft.com"
 
@@ -45,6 +46,7 @@ class OneDrive(Provider):
         Field("endpoint", "Other server", help="Scheme and host for signing in.", advanced=True),
     )
     redirects: ClassVar[Redirects | None] = Redirects(host="localhost", path="/")
+    translations: ClassVar[Mapping[str, Mapping[str, str]]] = TRANSLATIONS
 
     def open(self, settings: Mapping[str, str], vault: Vault) -> Store:
         folder = checked_folder(settings.get("folder", "") or "TrayBackup", "folder")

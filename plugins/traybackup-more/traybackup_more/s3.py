@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from traybackup.api import Field, FieldKind, Provider, SettingInvalid, Store, Vault
 from traybackup_more.settings import Target, endpoint, secret, split, wanted
+from traybackup_more.words import TRANSLATIONS
 
 _REGION = "us-east-1"
 """What servers other than Amazon's expect if they have no regions."""
@@ -41,6 +42,7 @@ class S3(Provider):
             advanced=True,
         ),
     )
+    translations: ClassVar[Mapping[str, Mapping[str, str]]] = TRANSLATIONS
 
     def open(self, settings: Mapping[str, str], vault: Vault) -> Store:
         target = read(settings, vault)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from importlib.metadata import entry_points
 
+import pytest
 import traybackup_sftp
 from traybackup_sftp.provider import Sftp
 
@@ -63,3 +64,10 @@ def test_fields_can_be_asked_for() -> None:
         "host_key",
     ]
     assert Sftp.location_field in fields
+
+
+@pytest.mark.parametrize("language", ["de", "es"])
+def test_everything_the_owner_reads_is_translated(language: str) -> None:
+    """No label and no help is missing, and nothing is left over from before."""
+    said = {Sftp.label, *(text for one in Sftp.fields for text in (one.label, one.help) if text)}
+    assert Sftp.translations[language].keys() == said

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from traybackup.api import Field, FieldKind, Provider, Store, Vault
 from traybackup_sftp import config
+from traybackup_sftp.words import TRANSLATIONS
 
 
 class Sftp(Provider):
@@ -42,6 +43,7 @@ class Sftp(Provider):
         ),
         Field("key_password", "Password of the private key", kind=FieldKind.SECRET, advanced=True),
     )
+    translations: ClassVar[Mapping[str, Mapping[str, str]]] = TRANSLATIONS
 
     def open(self, settings: Mapping[str, str], vault: Vault) -> Store:
         chosen = config.read(settings, vault)

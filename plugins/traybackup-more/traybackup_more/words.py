@@ -1,0 +1,93 @@
+"""Words: what the owner reads about the settings of all providers, in other languages, by the English text."""
+
+from collections.abc import Mapping
+
+TRANSLATIONS: Mapping[str, Mapping[str, str]] = {
+    "de": {
+        "S3 (Amazon, MinIO, Ceph, Backblaze, …)": "S3 (Amazon, MinIO, Ceph, Backblaze, …)",
+        "Bucket and folder": "Bucket und Ordner",
+        "BUCKET/FOLDER. The bucket must be there.": "BUCKET/ORDNER. Den Bucket muss es schon geben.",
+        "Server": "Server",
+        "https://HOST. Empty: Amazon, in the region below.": "https://RECHNER. Leer: Amazon, in der Region darunter.",
+        "Access key id": "Zugriffsschlüssel-ID",
+        "Secret access key": "Geheimer Zugriffsschlüssel",
+        "Region": "Region",
+        "As the service names it, such as eu-central-1. Most own servers need none.": "Wie der Dienst sie nennt, etwa "
+        "eu-central-1. Die meisten eigenen Server brauchen keine.",
+        "Profile of the AWS tools": "Profil der AWS-Programme",
+        "Name of a profile in ~/.aws/credentials, instead of the keys; then no keyring is needed.": "Name eines "
+        "Profils in ~/.aws/credentials, statt der Schlüssel; dann wird kein Schlüsselbund gebraucht.",
+        "Storage class": "Speicherklasse",
+        "Nothing that must be thawed before reading.": "Keine, aus der vor dem Lesen erst wiederhergestellt werden "
+        "muss.",
+        "Bucket in the host name": "Bucket im Rechnernamen",
+        "For servers that want https://BUCKET.HOST.": "Für Server, die https://BUCKET.RECHNER verlangen.",
+        "Azure Blob Storage (not tested here)": "Azure Blob Storage (hier nicht geprüft)",
+        "Container and folder": "Container und Ordner",
+        "CONTAINER/FOLDER. The container must be there.": "CONTAINER/ORDNER. Den Container muss es schon geben.",
+        "Storage account": "Speicherkonto",
+        "Account key": "Kontoschlüssel",
+        "SAS token": "SAS-Token",
+        "Instead of the account key.": "Statt des Kontoschlüssels.",
+        "Other server": "Anderer Server",
+        "https://HOST in place of https://ACCOUNT.blob.core.windows.net.": "https://RECHNER anstelle von "
+        "https://ACCOUNT.blob.core.windows.net.",
+        "Backblaze B2 (not tested here; S3 reaches it, too)": "Backblaze B2 (hier nicht geprüft; S3 erreicht es auch)",
+        "Bucket id": "Bucket-ID",
+        "Backblaze shows it beside the bucket's name.": "Backblaze zeigt sie neben dem Namen des Buckets.",
+        "Key id": "Schlüssel-ID",
+        "Application key": "Anwendungsschlüssel",
+        "OneDrive (not tested here)": "OneDrive (hier nicht geprüft)",
+        "Folder in OneDrive": "Ordner in OneDrive",
+        "It is made if it is not there.": "Er wird angelegt, wenn es ihn noch nicht gibt.",
+        "Client id": "Client-ID",
+        "Of an app that you registered with Microsoft, as a public client with the redirect http://localhost.": "Einer "
+        "App, die Sie bei Microsoft registriert haben, als öffentlicher Client mit der Umleitung http://localhost.",
+        "Directory": "Verzeichnis",
+        "For accounts of one organisation only.": "Nur für Konten einer Organisation.",
+        "Scheme and host for signing in.": "Schema und Rechnername für die Anmeldung.",
+    },
+    "es": {
+        "S3 (Amazon, MinIO, Ceph, Backblaze, …)": "S3 (Amazon, MinIO, Ceph, Backblaze, …)",
+        "Bucket and folder": "Bucket y carpeta",
+        "BUCKET/FOLDER. The bucket must be there.": "BUCKET/CARPETA. El bucket ya tiene que existir.",
+        "Server": "Servidor",
+        "https://HOST. Empty: Amazon, in the region below.": "https://HOST. Vacío: Amazon, en la región de abajo.",
+        "Access key id": "ID de la clave de acceso",
+        "Secret access key": "Clave de acceso secreta",
+        "Region": "Región",
+        "As the service names it, such as eu-central-1. Most own servers need none.": "Como la llama el servicio, por "
+        "ejemplo eu-central-1. La mayoría de los servidores propios no la necesitan.",
+        "Profile of the AWS tools": "Perfil de las herramientas de AWS",
+        "Name of a profile in ~/.aws/credentials, instead of the keys; then no keyring is needed.": "Nombre de un "
+        "perfil en ~/.aws/credentials, en lugar de las claves; entonces no hace falta llavero.",
+        "Storage class": "Clase de almacenamiento",
+        "Nothing that must be thawed before reading.": "Ninguna que haya que restaurar antes de leer.",
+        "Bucket in the host name": "Bucket en el nombre del host",
+        "For servers that want https://BUCKET.HOST.": "Para servidores que piden https://BUCKET.HOST.",
+        "Azure Blob Storage (not tested here)": "Azure Blob Storage (sin probar aquí)",
+        "Container and folder": "Contenedor y carpeta",
+        "CONTAINER/FOLDER. The container must be there.": "CONTENEDOR/CARPETA. El contenedor ya tiene que existir.",
+        "Storage account": "Cuenta de almacenamiento",
+        "Account key": "Clave de la cuenta",
+        "SAS token": "Token SAS",
+        "Instead of the account key.": "En lugar de la clave de la cuenta.",
+        "Other server": "Otro servidor",
+        "https://HOST in place of https://ACCOUNT.blob.core.windows.net.": "https://HOST en lugar de "
+        "https://ACCOUNT.blob.core.windows.net.",
+        "Backblaze B2 (not tested here; S3 reaches it, too)": "Backblaze B2 (sin probar aquí; S3 también llega a él)",
+        "Bucket id": "ID del bucket",
+        "Backblaze shows it beside the bucket's name.": "Backblaze lo muestra junto al nombre del bucket.",
+        "Key id": "ID de la clave",
+        "Application key": "Clave de aplicación",
+        "OneDrive (not tested here)": "OneDrive (sin probar aquí)",
+        "Folder in OneDrive": "Carpeta en OneDrive",
+        "It is made if it is not there.": "Se crea si no existe.",
+        "Client id": "ID de cliente",
+        "Of an app that you registered with Microsoft, as a public client with the redirect http://localhost.": "De "
+        "una aplicación que registró en Microsoft, como cliente público con la redirección http://localhost.",
+        "Directory": "Directorio",
+        "For accounts of one organisation only.": "Solo para cuentas de una organización.",
+        "Scheme and host for signing in.": "Esquema y host para iniciar sesión.",
+    },
+}
