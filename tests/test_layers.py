@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "stores": frozenset({"api"}),
     "testing": frozenset({"api"}),
     "app": FOUR | {"api", "testing"},  # "doctor" states the kit's facts about a real place
-    "cli": frozenset({"api", "app"}),
+    "cli": frozenset({"api", "app", "tray"}),  # "traybackup tray" starts it
     "tray": frozenset({"api", "app"}),
     "web": frozenset({"api", "app"}),
     "__main__": frozenset({"cli"}),

@@ -11,13 +11,15 @@ from typing import TypeVar
 
 import click
 
-from traybackup.app.language import LANGUAGES
 from traybackup.app.listing import Filter
 from traybackup.app.opening import Access
 from traybackup.app.passwords import Ask, Question
 from traybackup.app.units import parse_size
 from traybackup.app.wording.marks import N_
+from traybackup.cli.common import common
 from traybackup.cli.output import Output, clean
+
+__all__ = ["common"]
 
 R = TypeVar("R")
 
@@ -27,20 +29,6 @@ _QUESTIONS = {
     Question.NEW: N_("New password:"),
     Question.REPEAT: N_("New password once more:"),
 }
-
-
-def common(function: Callable[..., R]) -> Callable[..., R]:
-    """Add ``--json``, ``--quiet``, ``--verbose`` and ``--language``, handed over as an `Output`."""
-
-    @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs, with restic's field names.")
-    @click.option("-q", "--quiet", is_flag=True, help="Print only what was asked for, and errors.")
-    @click.option("-v", "--verbose", count=True, help="Print more; twice for every file.")
-    @click.option("--language", type=click.Choice(LANGUAGES), help="Say it in this language.")
-    @functools.wraps(function)
-    def wrapper(*args: object, as_json: bool, quiet: bool, verbose: int, language: str | None, **kwargs: object) -> R:
-        return function(Output(json=as_json, quiet=quiet, verbose=verbose, language=language or ""), *args, **kwargs)
-
-    return wrapper
 
 
 def place_option(name: str, text: str) -> Callable[[Callable[..., R]], Callable[..., R]]:

@@ -38,6 +38,7 @@ COMMANDS: dict[str, str] = {
     "plugins": "List the plugins, used and rejected.",
     "doctor": "Look whether this computer, or a place, is in order.",
     "demo": "Show it: a sample till is saved, damaged and brought back.",
+    "tray": "Be there: start what is due, and show how everything is doing.",
     "version": "Print the version.",
 }
 """The commands in the order of the help, with what each does; the module of the same name holds it as `command`."""

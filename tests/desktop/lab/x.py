@@ -36,10 +36,10 @@ class Mouse:
         self._environment = dict(environment)
 
     def move(self, x: int, y: int) -> None:
-        self._do("mousemove", "--sync", str(x), str(y))
+        self._do("mousemove", str(x), str(y))
 
     def click(self, x: int, y: int, button: int = 1) -> None:
-        self._do("mousemove", "--sync", str(x), str(y), "click", str(button))
+        self._do("mousemove", str(x), str(y), "click", str(button))
 
     def key(self, name: str) -> None:
         self._do("key", name)
