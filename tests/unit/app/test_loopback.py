@@ -197,6 +197,20 @@ def test_registered_ports_and_paths_are_used(monkeypatch: pytest.MonkeyPatch) ->
         assert caught.value.why == "ports-taken"
 
 
+def test_registered_port_is_free_again_at_once() -> None:
+    """Who signs in several times within a minute is not told that all ports are taken: the first is used each time."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    for _ in range(3):
+        with Loopback(Redirects(ports=(port,), path="/"), STATE, PAGES) as found:
+            assert found.redirect_uri == f"http://127.0.0.1:{port}/"
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as browser:
+                browser.sendall(f"GET /?state={STATE}&code=x HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+                while browser.recv(65536):  # the listener ends the connection, and its port remembers that
+                    pass
+            assert found.over.wait(5)
+
+
 def _has_ipv6() -> bool:
     try:
         with socket.create_server(("::1", 0), family=socket.AF_INET6):
