@@ -62,6 +62,7 @@ class _Request(msgspec.Struct, array_like=True):
     verb: str
     lengths: list[int] = []
     kind: int = 0
+    new: bool = False
     chosen: list[int] = []
 
 
@@ -107,16 +108,16 @@ class Companion(Packer):
         self._from: BinaryIO = self._process.stdout  # type: ignore[assignment]  # same
         _send(self._to, start)
 
-    def take(self, plains: Sequence[Buffer]) -> list[bytes]:
+    def take(self, kind: BlobKind, plains: Sequence[Buffer], *, new: bool = False) -> list[bytes]:
         at = 0
         for plain in plains:
             self._shared[at : at + len(plain)] = plain
             at += len(plain)
-        ids = self._ask(_Request("take", [len(plain) for plain in plains])).ids
+        ids = self._ask(_Request("take", [len(plain) for plain in plains], kind, new)).ids
         return [ids[at : at + ID_LENGTH] for at in range(0, len(ids), ID_LENGTH)]
 
-    def pack(self, kind: BlobKind, chosen: Sequence[int]) -> Packed:
-        answer = self._ask(_Request("pack", kind=kind, chosen=list(chosen)))
+    def pack(self, chosen: Sequence[int]) -> Packed:
+        answer = self._ask(_Request("pack", chosen=list(chosen)))
         return Packed(answer.size, _finished(answer))
 
     def finish(self) -> list[FinishedPack]:
@@ -165,7 +166,9 @@ def _finished(answer: _Answer) -> list[FinishedPack]:
 
 def main() -> None:
     """Serve standard input until it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the run, which then tells us
+    for name in ("SIGINT", "SIGHUP"):  # Ctrl-C or a closed terminal is for the run, which then tells us
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     data = _receive(sys.stdin.buffer)
     if data is not None:
         _serve(msgspec.msgpack.decode(data, type=_Start), sys.stdin.buffer, sys.stdout.buffer)
@@ -193,9 +196,9 @@ def _do(request: _Request, packer: LocalPacker, shared: memoryview) -> _Answer:
         for length in request.lengths:
             plains.append(shared[at : at + length])
             at += length
-        return _Answer(ids=b"".join(packer.take(plains)))
+        return _Answer(ids=b"".join(packer.take(BlobKind(request.kind), plains, new=request.new)))
     if request.verb == "pack":
-        packed = packer.pack(BlobKind(request.kind), request.chosen)
+        packed = packer.pack(request.chosen)
         return _Answer(size=packed.size, finished=_told(packed.finished))
     return _Answer(finished=_told(packer.finish()))
 

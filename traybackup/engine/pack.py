@@ -151,6 +151,20 @@ def open_blob(
     Raises:
         ValueError: It is not (too short, broken seal, broken frame, wrong length, wrong hash).
     """
+    plain = _opened(opener, decompressor, sealed, blob)
+    if hashlib.sha256(plain).digest() != blob.id:
+        raise ValueError(blob.id)
+    return plain
+
+
+def _opened(
+    opener: Opener, decompressor: zstandard.ZstdDecompressor, sealed: bytes | memoryview, blob: PackedBlob
+) -> bytes:
+    """Return what a sealed blob holds, whatever its id.
+
+    Raises:
+        ValueError: It does not open.
+    """
     if len(sealed) != blob.length:
         raise SealBroken(len(sealed))
     plain = opener.open(sealed)
@@ -164,9 +178,15 @@ def open_blob(
                 plain = unzstd(plain, blob.plain_length, blob.plain_length)
         except zstandard.ZstdError as error:
             raise ValueError(str(error)) from error
-    if hashlib.sha256(plain).digest() != blob.id:
-        raise ValueError(blob.id)
     return plain
+
+
+class Sealed(NamedTuple):
+    """A blob ready to be put into a pack; *plain_length* as in `PackedBlob`."""
+
+    id: bytes
+    data: bytes
+    plain_length: int
 
 
 class PackWriter:
@@ -197,8 +217,12 @@ class PackWriter:
         self.size = 0
         self.blobs: list[PackedBlob] = []
 
-    def add(self, blob_id: bytes, plain: Buffer) -> int:
-        """Append one blob and return the bytes it takes.
+    def seal(self, plain: Buffer, blob_id: bytes | None = None) -> Sealed:
+        """Compress and seal one blob.
+
+        Args:
+            blob_id: Its id, if that is known. Else it is computed from what the sealed blob opens to, which has to be
+                *plain* again: one hash instead of two, for what is most likely new.
 
         Raises:
             RepositoryDamaged: What was sealed does not open to the same bytes: this computer is not to be trusted.
@@ -210,15 +234,27 @@ class PackWriter:
             # trees are always compressed in version 2; data only where it helps
             if len(frame) < len(plain) or self._kind is BlobKind.TREE:
                 payload, plain_length = frame, len(plain)
-        sealed = self._sealer.seal(payload)
-        blob = PackedBlob(self._kind, blob_id, self.size, len(sealed), plain_length)
+        data = self._sealer.seal(payload)
+        blob = PackedBlob(self._kind, blob_id or b"", 0, len(data), plain_length)
         try:
-            open_blob(self._opener, self._decompressor, sealed, blob)
+            if blob_id is not None:
+                open_blob(self._opener, self._decompressor, data, blob)
+            else:
+                opened = _opened(self._opener, self._decompressor, data, blob)
+                blob_id = hashlib.sha256(opened).digest()
+                if opened != bytes(plain):
+                    raise ValueError(blob_id)  # noqa: TRY301 - reported like every other fault
         except ValueError as error:
-            raise RepositoryDamaged(kind=self._kind.word, id=blob_id.hex(), why="not-reproducible") from error
-        self.blobs.append(blob)
-        self.add_sealed(sealed)
-        return len(sealed)
+            named = blob.id or hashlib.sha256(plain).digest()
+            raise RepositoryDamaged(kind=self._kind.word, id=named.hex(), why="not-reproducible") from error
+        return Sealed(blob_id, data, plain_length)
+
+    def add(self, sealed: Sealed) -> int:
+        """Append one blob and return the bytes it takes."""
+        size = len(sealed.data)
+        self.blobs.append(PackedBlob(self._kind, sealed.id, self.size, size, sealed.plain_length))
+        self.add_sealed(sealed.data)
+        return size
 
     def full(self, size: int) -> bool:
         """Say whether the pack has *size* bytes, or as many blobs as its header may list."""

@@ -1,7 +1,8 @@
 """Packer: hashes a batch of plain blobs, and packs those of them that turn out to be new.
 
 Two steps, because only the saver knows which blobs are there already: `Packer.take` a batch, `Packer.pack` a choice of
-it. A packer serves one thread and fills packs of its own, so that no lock is held while it works.
+it. Where most are new, as in a first run, they are sealed in the first step: then they need be hashed only once. A
+packer serves one thread and fills packs of its own, so that no lock is held while it works.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ from typing import NamedTuple
 from traybackup.api.errors import RepositoryDamaged
 from traybackup.engine.codec import BlobKind
 from traybackup.engine.crypto import MasterKey
-from traybackup.engine.pack import Buffer, FinishedPack, PackedBlob, PackWriter
+from traybackup.engine.pack import Buffer, FinishedPack, PackedBlob, PackWriter, Sealed
 
 
 class Order(NamedTuple):
@@ -47,11 +48,18 @@ class Packer(ABC):
     """Hashes and packs, for one thread."""
 
     @abstractmethod
-    def take(self, plains: Sequence[Buffer]) -> list[bytes]:
-        """Take a batch and return the ids of its blobs."""
+    def take(self, kind: BlobKind, plains: Sequence[Buffer], *, new: bool = False) -> list[bytes]:
+        """Take a batch and return the ids of its blobs.
+
+        Args:
+            new: They are most likely new, so they are sealed at once.
+
+        Raises:
+            RepositoryDamaged: What was sealed does not open to the same bytes.
+        """
 
     @abstractmethod
-    def pack(self, kind: BlobKind, chosen: Sequence[int]) -> Packed:
+    def pack(self, chosen: Sequence[int]) -> Packed:
         """Pack those blobs of the batch, given by their places in it.
 
         Raises:
@@ -73,24 +81,31 @@ class LocalPacker(Packer):
     def __init__(self, order: Order) -> None:
         self._order = order
         self._writers: dict[BlobKind, PackWriter] = {}
+        self._kind = BlobKind.DATA
         self._plains: Sequence[Buffer] = ()
         self._ids: list[bytes] = []
+        self._sealed: list[Sealed] = []
 
-    def take(self, plains: Sequence[Buffer]) -> list[bytes]:
-        sha256 = hashlib.sha256
-        self._plains = plains
-        self._ids = [sha256(plain).digest() for plain in plains]
+    def take(self, kind: BlobKind, plains: Sequence[Buffer], *, new: bool = False) -> list[bytes]:
+        self._kind, self._plains, self._sealed = kind, plains, []
+        if new:
+            self._sealed = list(map(self._writer(kind).seal, plains))
+            self._ids = [sealed.id for sealed in self._sealed]
+        else:
+            sha256 = hashlib.sha256
+            self._ids = [sha256(plain).digest() for plain in plains]
         return self._ids
 
-    def pack(self, kind: BlobKind, chosen: Sequence[int]) -> Packed:
-        writer, full = self._writer(kind), self._order.pack_size
+    def pack(self, chosen: Sequence[int]) -> Packed:
+        writer, full = self._writer(self._kind), self._order.pack_size
+        ready, ids, plains = self._sealed, self._ids, self._plains
+        self._sealed, self._ids, self._plains = [], [], ()
         finished: list[FinishedPack] = []
         size = 0
         for number in chosen:
-            size += writer.add(self._ids[number], self._plains[number])
+            size += writer.add(ready[number] if ready else writer.seal(plains[number], ids[number]))
             if writer.full(full):
                 finished.append(writer.finish())
-        self._plains = ()
         return Packed(size, finished)
 
     def copy(self, blob: PackedBlob, sealed: bytes) -> list[FinishedPack]:

@@ -74,6 +74,7 @@ class BlobSaver:
         self._companions: dict[int, Companion] = {}
         self._companions_left = min(os.cpu_count() or 1, _MOST_COMPANIONS + 1) - 1
         self._passed = 0
+        self._all_new: dict[int, bool] = {}
         self._unindexed: list[tuple[bytes, Sequence[PackedBlob]]] = []
         self._unindexed_blobs = 0
         self.added = dict.fromkeys(BlobKind, 0)
@@ -89,7 +90,9 @@ class BlobSaver:
         """Store those that are not known yet, and return all their ids."""
         size = sum(map(len, plains))
         packer = self._packer(size)
-        ids = packer.take(plains)
+        me = threading.get_ident()
+        # what was new before will be new again: so it is in a first run, and in a file that was added
+        ids = packer.take(kind, plains, new=self._all_new.get(me, not self._index))
         claimed, has = self._claimed[kind], self._index.has
         fresh: list[int] = []
         with self._lock:
@@ -97,8 +100,9 @@ class BlobSaver:
                 if blob_id not in claimed and not has(kind, blob_id):
                     claimed.add(blob_id)
                     fresh.append(number)
+        self._all_new[me] = len(fresh) == len(ids)
         if fresh:
-            packed = packer.pack(kind, fresh)
+            packed = packer.pack(fresh)
             with self._lock:
                 self.added[kind] += sum(len(plains[number]) for number in fresh)
                 self.added_packed[kind] += packed.size

@@ -48,35 +48,45 @@ def contents(key: MasterKey, packs: list[FinishedPack]) -> dict[bytes, bytes]:
     return found
 
 
-def test_it_hashes_and_packs_like_the_thread_itself(order: Order, companion: Companion) -> None:
-    """Ids, chosen blobs and their bytes are those of a packer in the same process."""
+@pytest.mark.parametrize("new", [False, True])
+def test_it_hashes_and_packs_like_the_thread_itself(order: Order, companion: Companion, *, new: bool) -> None:
+    """Ids, chosen blobs and their bytes are those of a packer in the same process, whether sealed at once or later."""
     local = LocalPacker(order)
     packs: list[FinishedPack] = []
     expected: dict[bytes, bytes] = {}
     for seed in range(6):
         plains = batch(seed)
-        ids = companion.take(plains)
-        assert ids == local.take(plains)
+        ids = companion.take(BlobKind.DATA, plains, new=new)
+        assert ids == local.take(BlobKind.DATA, plains, new=not new)
         chosen = [number for number in range(len(plains)) if number % 3]
-        packs += companion.pack(BlobKind.DATA, chosen).finished
+        packs += companion.pack(chosen).finished
         expected |= {ids[number]: plains[number] for number in chosen}
     packs += companion.finish()
     assert len(packs) > 2
     assert contents(order.key, packs) == expected
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_it_leaves_signals_of_the_terminal_to_its_run(companion: Companion, number: signal.Signals) -> None:
+    """Ctrl-C and a closed terminal reach every process started from it; the run goes on or ends, and with it this."""
+    companion.take(BlobKind.DATA, batch(1))
+    os.kill(companion._process.pid, number)
+    companion.take(BlobKind.DATA, batch(2))
+    assert companion._process.poll() is None
+
+
 def test_a_companion_that_died_is_an_error_not_a_hang(companion: Companion) -> None:
     """When its process is killed, the next request says so at once."""
-    companion.take(batch(1))
+    companion.take(BlobKind.DATA, batch(1))
     os.kill(companion._process.pid, signal.SIGKILL)
     with pytest.raises(OSError, match="companion ended"):
-        companion.take(batch(2))
+        companion.take(BlobKind.DATA, batch(2))
 
 
 def test_it_ends_with_its_input(order: Order) -> None:
     """It does not outlive whoever started it, however that ends."""
     made = Companion(order)
-    made.take(batch(1))
+    made.take(BlobKind.DATA, batch(1))
     made._to.close()
     assert made._process.wait(timeout=20) == 0
     made.discard()
@@ -85,12 +95,12 @@ def test_it_ends_with_its_input(order: Order) -> None:
 def test_no_room_for_packs_is_told_as_the_systems_error(order: Order, companion: Companion) -> None:
     """What the operating system refuses in the companion arrives with its number."""
     plains = batch(3)
-    companion.take(plains)
+    companion.take(BlobKind.DATA, plains)
     for name in os.listdir(order.folder):
         os.unlink(order.folder / name)
     order.folder.rmdir()
     with pytest.raises(FileNotFoundError):
-        companion.pack(BlobKind.DATA, range(len(plains)))
+        companion.pack(range(len(plains)))
     order.folder.mkdir()
 
 

@@ -42,7 +42,7 @@ def sha(data: bytes) -> bytes:
 def written(folder: Path, plains: Sequence[bytes], kind: BlobKind = BlobKind.DATA, level: int = 1) -> FinishedPack:
     writer = PackWriter(KEY, kind, folder, level=level)
     for plain in plains:
-        writer.add(sha(plain), plain)
+        writer.add(writer.seal(plain, sha(plain)))
     return writer.finish()
 
 
@@ -194,7 +194,7 @@ def test_a_view_is_as_good_as_bytes(tmp_path: Path) -> None:
     buffer = memoryview(NOISE + TEXT)
     writer = PackWriter(KEY, BlobKind.DATA, tmp_path, level=1)
     for part in (buffer[: len(NOISE)], buffer[len(NOISE) :]):
-        writer.add(sha(bytes(part)), part)
+        writer.add(writer.seal(part, sha(bytes(part))))
     finished = writer.finish()
     assert results(content(finished), finished.blobs) == [NOISE, TEXT]
 
@@ -205,7 +205,7 @@ def test_the_writer_goes_on_with_the_next_pack(tmp_path: Path) -> None:
     packs = []
     for plain in (TEXT, NOISE):
         assert (writer.size, writer.blobs) == (0, [])
-        writer.add(sha(plain), plain)
+        writer.add(writer.seal(plain, sha(plain)))
         packs.append(writer.finish())
     assert [results(content(finished), read_header(KEY, content(finished))) for finished in packs] == [[TEXT], [NOISE]]
 
@@ -215,7 +215,7 @@ def test_packs_larger_than_a_piece_are_streamed_to_the_file(tmp_path: Path) -> N
     writer = PackWriter(KEY, BlobKind.DATA, tmp_path, level=1)
     plains = [random.Random(number).randbytes(200_000) for number in range(10)]
     for plain in plains:
-        writer.add(sha(plain), plain)
+        writer.add(writer.seal(plain, sha(plain)))
     (growing,) = tmp_path.iterdir()
     assert writer.size - (1 << 20) < growing.stat().st_size < writer.size
     finished = writer.finish()
@@ -229,7 +229,7 @@ def test_added_bytes_are_told_exactly(tmp_path: Path) -> None:
     writer = PackWriter(KEY, BlobKind.DATA, tmp_path, level=1)
     for plain in (TEXT, NOISE, b""):
         before = writer.size
-        assert writer.add(sha(plain), plain) == writer.size - before == writer.blobs[-1].length
+        assert writer.add(writer.seal(plain, sha(plain))) == writer.size - before == writer.blobs[-1].length
 
 
 def test_a_copied_blob_keeps_its_bytes_and_gets_a_new_place(tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ def test_a_copied_blob_keeps_its_bytes_and_gets_a_new_place(tmp_path: Path) -> N
     sealed = content(finished)[old.offset : old.offset + old.length]
     writer = PackWriter(KEY, BlobKind.DATA, tmp_path, level=1)
     writer.add_copy(old, sealed)
-    writer.add(sha(b"more"), b"more")
+    writer.add(writer.seal(b"more", sha(b"more")))
     moved = writer.finish()
     assert moved.blobs[0] == old._replace(offset=0)
     assert content(moved)[: old.length] == sealed
@@ -253,12 +253,12 @@ def test_discarding_removes_the_file_and_closes_it(tmp_path: Path) -> None:
     before = sorted(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else []
     for number in range(4):
         plain = random.Random(number).randbytes(400_000)
-        writer.add(sha(plain), plain)
+        writer.add(writer.seal(plain, sha(plain)))
     assert len(list(tmp_path.iterdir())) == 1
     writer.discard()
     assert list(tmp_path.iterdir()) == []
     assert before == (sorted(os.listdir("/proc/self/fd")) if before else [])
-    writer.add(sha(TEXT), TEXT)
+    writer.add(writer.seal(TEXT, sha(TEXT)))
     assert results(content(writer.finish()), writer.blobs) == []
 
 
@@ -267,8 +267,9 @@ def test_discarding_removes_the_file_and_closes_it(tmp_path: Path) -> None:
     [lambda frame: frame[:-1], lambda frame: frame[:20] + bytes([frame[20] ^ 4]) + frame[21:], lambda _: b""],
     ids=["cut", "flipped", "nothing"],
 )
+@pytest.mark.parametrize("blob_id", [None, sha(TEXT)], ids=["unknown", "known"])
 def test_a_fault_of_the_compressor_is_found_before_the_pack_goes_out(
-    tmp_path: Path, spoil: Callable[[bytes], bytes]
+    tmp_path: Path, spoil: Callable[[bytes], bytes], blob_id: bytes | None
 ) -> None:
     """Every blob is opened again; what does not come back the same is not stored."""
     writer = PackWriter(KEY, BlobKind.DATA, tmp_path, level=1)
@@ -280,7 +281,7 @@ def test_a_fault_of_the_compressor_is_found_before_the_pack_goes_out(
 
     writer._compressor = Faulty()
     with pytest.raises(RepositoryDamaged) as caught:
-        writer.add(sha(TEXT), TEXT)
+        writer.seal(TEXT, blob_id)
     assert (caught.value.kind, caught.value.id) == ("data", sha(TEXT).hex())
     assert caught.value.why == "not-reproducible"
     assert writer.blobs == []
@@ -290,7 +291,33 @@ def test_a_blob_under_a_wrong_id_is_not_stored(tmp_path: Path) -> None:
     """An id that was computed wrongly, by a fault of memory for example, is found."""
     writer = PackWriter(KEY, BlobKind.DATA, tmp_path, level=1)
     with pytest.raises(RepositoryDamaged):
-        writer.add(sha(b"another"), TEXT)
+        writer.seal(TEXT, sha(b"another"))
+
+
+@pytest.mark.parametrize("plain", [b"", TEXT, NOISE, memoryview(NOISE)])
+def test_what_is_new_is_named_by_what_it_opens_to(tmp_path: Path, plain: bytes | memoryview) -> None:
+    """Without an id the blob gets that of the bytes that were sealed, compressible or not."""
+    writer = PackWriter(KEY, BlobKind.DATA, tmp_path, level=1)
+    sealed = writer.seal(plain)
+    assert sealed.id == sha(bytes(plain))
+    writer.add(sealed)
+    finished = writer.finish()
+    assert results(content(finished), finished.blobs) == [bytes(plain)]
+
+
+def test_another_sound_blob_is_not_what_was_to_be_sealed(tmp_path: Path) -> None:
+    """A compressor that mixes up its input makes a sound frame of the wrong bytes: that is found, too."""
+    writer = PackWriter(KEY, BlobKind.DATA, tmp_path, level=1)
+    good = zstandard.ZstdCompressor(level=1)
+
+    class Mixed:
+        def compress(self, data: bytes) -> bytes:
+            return good.compress(data[:-1] + b"?")
+
+    writer._compressor = Mixed()
+    with pytest.raises(RepositoryDamaged) as caught:
+        writer.seal(TEXT)
+    assert caught.value.id == sha(TEXT).hex()
 
 
 # Damage
@@ -478,7 +505,7 @@ def test_a_pack_holds_no_more_blobs_than_its_header_may_list(monkeypatch: pytest
     plains = []
     while not writer.full(1 << 30):
         plains.append(b"tiny %d" % len(plains))
-        writer.add(sha(plains[-1]), plains[-1])
+        writer.add(writer.seal(plains[-1], sha(plains[-1])))
     data = content(writer.finish())
     assert 9 <= len(plains) <= 10
     assert results(data, read_header(KEY, data)) == plains
@@ -487,6 +514,6 @@ def test_a_pack_holds_no_more_blobs_than_its_header_may_list(monkeypatch: pytest
 def test_a_pack_is_full_at_its_size(tmp_path: Path) -> None:
     """Otherwise the wanted size decides."""
     writer = PackWriter(KEY, BlobKind.DATA, tmp_path, level=1)
-    writer.add(sha(NOISE), NOISE)
+    writer.add(writer.seal(NOISE, sha(NOISE)))
     assert writer.full(len(NOISE) + 32)
     assert not writer.full(len(NOISE) + 33)

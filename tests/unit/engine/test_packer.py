@@ -24,8 +24,8 @@ def order(tmp_path: Path) -> Order:
 def packed(order: Order, kind: BlobKind, *sizes: int) -> FinishedPack:
     """Return a pack of noise, one blob of each size."""
     packer = LocalPacker(order)
-    packer.take([random.Random(size).randbytes(size) for size in sizes])
-    packer.pack(kind, range(len(sizes)))
+    packer.take(kind, [random.Random(size).randbytes(size) for size in sizes])
+    packer.pack(range(len(sizes)))
     (pack,) = packer.finish()
     return pack
 

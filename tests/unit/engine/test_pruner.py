@@ -241,7 +241,7 @@ def test_packs_with_both_kinds_are_parted(repo: Repository, tmp_path: Path) -> N
     repo.remove(FileKind.PACK, pack.id)
     writer.discard()
     plain = b'{"nodes":[]}\n'
-    writer.add(hashlib.sha256(plain).digest(), plain)
+    writer.add(writer.seal(plain, hashlib.sha256(plain).digest()))
     writer.blobs.append(PackedBlob(BlobKind.DATA, hashlib.sha256(data).digest(), writer.size, len(data) + 32, 0))
     writer.add_sealed(repo.key.seal(data))
     made = writer.finish()

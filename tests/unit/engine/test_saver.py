@@ -582,3 +582,17 @@ def test_the_saver_alone_needs_only_a_place_and_a_key(tmp_path: Path) -> None:
     ((pack_id, (blob,)),) = decode_index(indexes[0], "")
     data = store.get(f"data/{pack_id.hex()[:2]}/{pack_id.hex()}")
     assert [plain for _, plain in open_blobs(key, data, 0, [blob])] == [b"content"]
+
+
+def test_what_looks_new_and_is_not_is_stored_once(repo: Repository, folder: Path) -> None:
+    """A first run expects everything to be new; what turns up again all the same, in one batch or later, is not."""
+    with repo.writing(folder=folder) as saver:
+        first = saver.save_many(DATA, [b"a", b"b", b"a"])
+        again = saver.save_many(DATA, [b"b", b"c"])
+        later = saver.save_many(DATA, [b"d", b"c", b"d"])
+    assert first[0] == first[2]
+    assert again[0] == first[1]
+    assert later[1] == again[1]
+    assert saver.new_blobs[DATA] == 4
+    found = [entry[1] for entry in fresh(repo).index.entries()]
+    assert sorted(found) == sorted({*first, *again, *later})
