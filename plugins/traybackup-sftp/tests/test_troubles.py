@@ -224,9 +224,31 @@ def test_web_server(open_place: Open) -> None:
     """A web server that answers on the port is not the service."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        with pytest.raises(Offline):
+        with pytest.raises(NotTheService):
             open_place(port=str(server.server_port))
         server.shutdown()
+
+
+def test_server_that_greets_otherwise_and_hangs_up(open_place: Open) -> None:
+    """A mail or FTP server is not the service either, also if it goes after its greeting."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                near.sendall(b"220 ftp.example ready\r\n")
+                near.close()
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    try:
+        with pytest.raises(NotTheService):
+            open_place(port=str(listener.getsockname()[1]))
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
 
 
 def test_nobody_there(open_place: Open) -> None:

@@ -7,6 +7,7 @@ as changed.
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
@@ -28,6 +29,9 @@ from traybackup_sftp.loop import Loop
 
 CONNECT, LOGIN, ANSWER = 10.0, 30.0, 60.0
 """Seconds: for the line, for keys and passwords, for any answer."""
+_GREETING, _LONGEST = 3.0, 1 << 12
+"""Seconds and bytes of whatever a server says first."""
+_SSH = re.compile(rb"^SSH-", re.MULTILINE)
 _ALIVE = 15.0
 """Seconds of silence after which the server is asked whether it is still there, three times."""
 _KINDS = (
@@ -63,6 +67,21 @@ def _refused(error: BaseException, visitor: _Visitor) -> StoreError:
     if isinstance(error, asyncssh.ProtocolError | asyncssh.ProtocolNotSupported) and not visitor.shown:
         return NotTheService()
     return meaning(error)
+
+
+async def _speaks_otherwise(config: Config) -> bool:
+    """Say whether somebody is there who answers, but not as an SSH server: the library only tells of an end."""
+    said = b""
+    with contextlib.suppress(OSError):  # TimeoutError is one
+        async with asyncio.timeout(_GREETING):
+            reader, writer = await asyncio.open_connection(config.host, config.port)
+            try:
+                writer.write(b"SSH-2.0-traybackup\r\n")
+                while len(said) < _LONGEST and not _SSH.search(said) and (piece := await reader.read(_LONGEST)):
+                    said += piece
+            finally:
+                writer.close()
+    return said != b"" and not _SSH.search(said)
 
 
 class Connection:
@@ -138,6 +157,8 @@ class Connection:
             except LOST as error:
                 if first and not visitor.shown:  # it has no key of this kind, and hangs up
                     continue
+                if not visitor.shown and await _speaks_otherwise(config):
+                    raise NotTheService from error
                 raise _refused(error, visitor) from error
         raise HostKeyChanged(host=config.address, fingerprint=first, expected=", ".join(sorted(config.host_keys)))
 
@@ -174,5 +195,7 @@ class Connection:
             if isinstance(error, asyncssh.KeyEncryptionError) or "passphrase" in str(error).lower():
                 raise SettingInvalid(field="key_password", allowed="…") from error
             field = "private_key" if config.private_key and not keys else "key_file"
+            if isinstance(error, OSError):
+                raise SettingInvalid(field=field, allowed="/FOLDER/FILE") from error
             raise SettingInvalid(field=field, allowed="-----BEGIN OPENSSH PRIVATE KEY-----") from error
         return {"client_keys": keys or None, "agent_path": None, "password": config.password or None}
