@@ -59,6 +59,8 @@ def open_place(shop: Door, vault: MemoryVault, location: str) -> Open:
         (error("InternalError", 500), Offline),
         (error("ServiceUnavailable", 503), Offline),
         (Fault(502, b"<html>Bad gateway</html>", {"Content-Type": "text/html"}), Offline),
+        (Fault(404, b"<html>No such page</html>", {"Content-Type": "text/html"}), NotTheService),
+        (Fault(403, b"<html>Sign in first</html>", {"Content-Type": "text/html"}), NotTheService),
         (error("QuotaExceeded", 403), StoreFull),
         (error("XMinioStorageFull", 507), StoreFull),
         (error("SomethingNew", 418), StoreFailed),

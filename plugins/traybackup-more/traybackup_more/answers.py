@@ -109,7 +109,7 @@ _STATUS = re.compile(r"\bstatus: (\d{3})\b")
 _WAIT = re.compile(r'"retry-after": "(\d{1,6})"')
 _NO_TRUST = ("certificate", "UnknownIssuer", "invalid peer")
 _NO_SENSE = ("too much data", "deserialize", "html>", "text/html")
-_SERVER = 500
+_REFUSED, _SERVER = 400, 500
 _MOVED = (301, 307)
 
 
@@ -132,6 +132,8 @@ def _kind(error: BaseException, code: str, status: int) -> type[StoreError] | No
     text = str(error)
     if code in _REGION or status in _MOVED:
         return SettingInvalid
+    if not code and _REFUSED <= status < _SERVER and " at stat" not in text and "text/html" in text:
+        return NotTheService  # a service says what it refuses; only to HEAD ("stat") nobody has anything to say
     kind = _CODES.get(code) or _STATUSES.get(status) or next((k for c, k in _CLASSES if isinstance(error, c)), None)
     if kind is None and isinstance(error, exceptions.ConfigInvalid) and "credential" in text.lower():
         return CredentialsRefused

@@ -166,7 +166,7 @@ class OpendalStore(Store):
                 self._reader.read(f"none-{secrets.token_hex(8)}", offset=0, size=1)
             except exceptions.NotFound as error:
                 missing = meaning(error)
-                if isinstance(missing, PlaceMissing):
+                if isinstance(missing, PlaceMissing | NotTheService):
                     raise missing from error
                 return
         raise NotTheService
