@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 from traybackup.api.errors import AccessDenied, NotFound, RepositoryDamaged, StoreDamaged, StoreFailed
 from traybackup.api.progress import Cancel, Progress
-from traybackup.engine import keys, lockfiles, snapshots
+from traybackup.engine import keys, lockfiles, smallfiles, snapshots
 from traybackup.engine.codec import BlobKind, FileKind, object_name, parse_json
 from traybackup.engine.crypto import SealBroken
 from traybackup.engine.damage import Damage, DamageReport, Lost
@@ -153,7 +153,7 @@ class _Check:
         """Look at config, keys and locks."""
         self._progress.phase("check-structure")
         try:
-            config = parse_json(self._repo.key.open(self._repo.store.get(object_name(FileKind.CONFIG))), "config")
+            config = parse_json(self._repo.key.open(smallfiles.read(self._repo.store, FileKind.CONFIG)), "config")
         except (*_ONE_OBJECT, SealBroken) as error:
             self._report("config", "", _why(error))
         else:

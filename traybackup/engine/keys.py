@@ -26,14 +26,13 @@ from traybackup.api.errors import (
     WrongPassword,
 )
 from traybackup.api.store import BytesPayload, Store
+from traybackup.engine import smallfiles
 from traybackup.engine.codec import FileKind, format_datetime, is_id, object_name
 from traybackup.engine.crypto import KdfParameters, MasterKey, calibrate, derive
 from traybackup.engine.verify import put_verified
 
 _MAX_TRIED = 20
 """Keys tried with one password: each costs a fraction of a second, and a hostile place could list thousands."""
-
-_MAX_KEY_FILE = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +73,8 @@ def _load(store: Store, key_id: str) -> _KeyFile:
     Raises:
         RepositoryDamaged: Truncated, altered, or not a key file.
     """
-    data = store.get(object_name(FileKind.KEY, key_id))
-    if len(data) > _MAX_KEY_FILE or hashlib.sha256(data).hexdigest() != key_id:
+    data = smallfiles.read(store, FileKind.KEY, key_id)
+    if hashlib.sha256(data).hexdigest() != key_id:
         raise RepositoryDamaged(kind="key", id=key_id, why="wrong-hash")
     try:
         key_file = msgspec.json.decode(data, type=_KeyFile)

@@ -31,7 +31,7 @@ from traybackup.api.errors import (
 )
 from traybackup.api.progress import Cancel, Progress
 from traybackup.api.store import BytesPayload, Store
-from traybackup.engine import keys
+from traybackup.engine import keys, smallfiles
 from traybackup.engine.codec import BlobKind, FileKind, compress, decompress, is_id, object_name
 from traybackup.engine.crypto import KdfParameters, MasterKey
 from traybackup.engine.index import Index, Location, decode_index
@@ -110,7 +110,7 @@ class Repository:
             raise RepositoryExists
         for kind in (FileKind.SNAPSHOT, FileKind.INDEX, FileKind.PACK):
             if next(store.entries(kind.value + "/"), None) is not None:
-                raise RepositoryDamaged(kind="config", why="missing")
+                raise RepositoryDamaged(kind="config", why="config-missing")
         try:
             key_id, master = keys.find_key(store, password)
         except (WrongPassword, RepositoryDamaged):
@@ -141,14 +141,16 @@ class Repository:
             RepositoryDamaged: Key files or config are broken.
         """
         try:
-            sealed = store.get("config")
+            sealed = smallfiles.read(store, FileKind.CONFIG)
         except NotFound as error:
             raise NoRepository from error
+        except RepositoryDamaged as error:
+            raise RepositoryDamaged(kind="config", why="bad-config") from error
         key_id, master = keys.find_key(store, password, hint=hint)
         try:
             config = msgspec.json.decode(master.open(sealed), type=_Config)
         except (ValueError, RecursionError) as error:
-            raise RepositoryDamaged(kind="config", why="damaged") from error
+            raise RepositoryDamaged(kind="config", why="bad-config") from error
         if config.version > VERSION:
             raise RepositoryTooNew(version=config.version)
         if config.version < 1 or not is_id(config.id):
@@ -174,10 +176,10 @@ class Repository:
             NotFound: There is no such file.
             RepositoryDamaged: It is not the one its name promises, or cannot be opened.
         """
-        data = self.store.get(object_name(kind, file_id))
+        data = smallfiles.read(self.store, kind, file_id)
         if hashlib.sha256(data).hexdigest() != file_id:
             # a fault of the line or the memory is gone at the second look; one of the medium stays
-            data = self.store.get(object_name(kind, file_id))
+            data = smallfiles.read(self.store, kind, file_id)
             if hashlib.sha256(data).hexdigest() != file_id:
                 raise RepositoryDamaged(kind=kind.word, id=file_id, why="wrong-hash")
         try:

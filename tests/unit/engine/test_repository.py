@@ -119,7 +119,7 @@ def test_nothing_is_made_where_a_repository_has_lost_its_config(name: str) -> No
     store.put(name, BytesPayload(b"precious"))
     with pytest.raises(RepositoryDamaged) as caught:
         create(store)
-    assert (caught.value.kind, caught.value.why) == ("config", "missing")
+    assert (caught.value.kind, caught.value.why) == ("config", "config-missing")
     assert list(store.place.objects) == [name]
 
 
@@ -246,7 +246,7 @@ def test_every_changed_byte_of_the_config_is_noticed() -> None:
         store.place.objects["config"] = broken
         with pytest.raises(RepositoryDamaged) as caught:
             Repository.open(store, PASSWORD)
-        assert (caught.value.kind, caught.value.why) == ("config", "damaged")
+        assert (caught.value.kind, caught.value.why) == ("config", "bad-config")
 
 
 def test_the_config_of_another_repository_does_not_open(repo: Repository) -> None:

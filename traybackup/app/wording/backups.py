@@ -69,6 +69,16 @@ BACKUPS: dict[str, Wording] = {
         N_("The {kind} {id} is damaged ({why})."),
         N_("Run “traybackup check” to see what is affected, and make a fresh backup to another place."),
     ),
+    "repository-damaged:bad-config": Wording(
+        N_("Part of the backups is damaged"),
+        N_("The configuration of these backups is damaged, so nothing can be saved or restored here."),
+        N_("Save to another place now, and keep this one as it is: an expert can still reach what it holds."),
+    ),
+    "repository-damaged:config-missing": Wording(
+        N_("Part of the backups is missing"),
+        N_("Parts of backups are here, but their configuration is missing; nothing was changed."),
+        N_("Save to another place now, and keep this one as it is: an expert can still reach what it holds."),
+    ),
     "repository-damaged:missing": Wording(
         N_("Part of the backups is missing"),
         N_("The {kind} {id} is missing."),
