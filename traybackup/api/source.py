@@ -115,7 +115,10 @@ class Content(ABC):
         return None
 
     def check(self) -> Sequence[Finding]:
-        """Check what was read, in a thread of the caller's choice, before `close`."""
+        """Check what was read, in a thread of the caller's choice, before `close`.
+
+        One that raises is told as not done; what was read is saved all the same.
+        """
         return ()
 
     @abstractmethod

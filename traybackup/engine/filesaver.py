@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from queue import SimpleQueue
 from typing import Generic, TypeVar
 
-from traybackup.api.errors import SourceUnreadable
+from traybackup.api.errors import Cancelled, SourceUnreadable
 from traybackup.api.progress import Cancel, Progress
 from traybackup.api.source import Content, Finding, Item, Metadata
 from traybackup.engine.chunking import BLOCK, SEGMENT, content_cuts
@@ -152,7 +152,7 @@ class FileSaver(Generic[K]):
     def _finish(self, slot: Slot[K], content: Content) -> None:
         with content:
             if slot.failed is None:
-                slot.findings.extend(content.check())
+                slot.findings.extend(_checked(slot.item, content))
         del self._open[id(content)]
         self._part_done(slot)
 
@@ -177,6 +177,16 @@ class FileSaver(Generic[K]):
         self._workers.abandon(reason)
         for content in self._open.values():
             content.close()
+
+
+def _checked(item: Item, content: Content) -> Sequence[Finding]:
+    """Check what was read; a check that fails is worth telling, and no reason to lose what is saved."""
+    try:
+        return content.check()
+    except Cancelled:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a plugin's check may raise
+        return [Finding("not-checked", item.path, str(error) or type(error).__name__)]
 
 
 def _read_full(content: Content, size: int) -> bytes:

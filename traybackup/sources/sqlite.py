@@ -171,7 +171,7 @@ class Databases:
             return self._save_raw(item, Failed(os.strerror(error.errno or 0)), stop)
         size = os.stat(target).st_size
         at_once = size <= FULL_CHECK or (moment.wal is None and size != moment.database.st_size)
-        findings = _check(item, Check(target), size) if at_once else []
+        findings = _check(item, target) if at_once else []
         if any(finding.code == _DAMAGED for finding in findings):
             os.unlink(target)
             return self._save_raw(item, Failed(findings[0].detail, damaged=True), stop)
@@ -270,8 +270,10 @@ class DatabaseContent(Content):
             self._has_saved.set()
         self._findings = saved.findings
         if saved.unchecked is not None and not self._stopped():
-            self._check = Check(saved.unchecked)
-            self._findings += _check(self._item, self._check, os.stat(saved.unchecked).st_size)
+            self._findings += _check(self._item, saved.unchecked, self._begin)
+
+    def _begin(self, check: Check) -> None:
+        self._check = check
 
 
 class _File(Content):
@@ -300,11 +302,13 @@ class _File(Content):
                 os.unlink(self._target)
 
 
-def _check(item: Item, check: Check, size: int) -> list[Finding]:
-    """Check a copy of *size* bytes, and say what is wrong with the database *item*."""
+def _check(item: Item, target: bytes, begin: Callable[[Check], object] = lambda _: None) -> list[Finding]:
+    """Check the copy *target*, and say what is wrong with the database *item*; *begin* hears of the check before."""
     try:
-        faults = check.run(full=size <= FULL_CHECK)
-    except NotChecked as error:
+        check = Check(target)
+        begin(check)
+        faults = check.run(full=os.stat(target).st_size <= FULL_CHECK)
+    except (NotChecked, OSError) as error:
         return [Finding("sqlite-not-checked", item.path, str(error))]
     return [Finding(_DAMAGED, item.path, "; ".join(faults))] if faults else []
 

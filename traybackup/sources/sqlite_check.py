@@ -38,10 +38,17 @@ class Check:
     """One check, which another thread may interrupt."""
 
     def __init__(self, path: bytes) -> None:
-        """Prepare to check the copy at *path*, which nobody else has open."""
+        """Prepare to check the copy at *path*, which nobody else has open.
+
+        Raises:
+            NotChecked: SQLite cannot open it: no file handle is left, say.
+        """
         # Immutable, because a database in WAL mode would otherwise make files beside it.
         uri = f"file://{quote_from_bytes(path)}?mode=ro&immutable=1".encode("ascii")
-        self._copy = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+        try:
+            self._copy = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+        except sqlite3.Error as error:
+            raise NotChecked(str(error)) from error
 
     def run(self, *, full: bool) -> list[str]:
         """Return what is wrong with the database, in SQLite's own words; nothing if it is sound.

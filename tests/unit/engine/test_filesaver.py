@@ -223,6 +223,44 @@ def test_what_checking_finds_comes_back_with_the_file(saver: FileSaver[str], scr
     assert source.open_now == 0
 
 
+@pytest.mark.parametrize(("error", "word"), [(ValueError("odd page"), "odd page"), (MemoryError(), "MemoryError")])
+def test_a_check_that_fails_is_told_and_loses_nothing(
+    saver: FileSaver[str], scripted: object, monkeypatch: pytest.MonkeyPatch, error: Exception, word: str
+) -> None:
+    """What was saved is sound, whatever the check of a plugin runs into; the others go on."""
+
+    def fail() -> list[Finding]:
+        raise error
+
+    source, content = contents(scripted, b"x" * 100_000)
+    monkeypatch.setattr(content, "check", fail)
+    saver.stream(slot("odd"), content)
+    saver.stream(slot("good"), contents(scripted, b"x" * 70_000)[1])
+    saver.finish()
+    found = done(saver)
+    assert found["odd"].findings == [Finding("not-checked", b"/odd", word)]
+    assert found["odd"].content == ids(b"x" * 100_000)
+    assert found["good"].findings == []
+    assert source.open_now == 0
+
+
+def test_a_check_that_is_stopped_stops_the_run(
+    recorder: Recorder, scripted: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody asked to stop: that is no finding."""
+
+    def stop() -> list[Finding]:
+        raise Cancelled
+
+    files: FileSaver[str] = FileSaver(recorder, b"secret", Progress(), Cancel())
+    _, content = contents(scripted, b"x" * 100_000)
+    monkeypatch.setattr(content, "check", stop)
+    files.stream(slot("odd"), content)
+    with pytest.raises(Cancelled):
+        files.finish()
+    files.abandon(Cancelled())
+
+
 @pytest.mark.parametrize("block", [None, 16384])
 @pytest.mark.parametrize("at", [0, 100, 5 << 20])
 def test_a_file_that_cannot_be_read_to_its_end_comes_back_failed(

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -138,3 +139,30 @@ def test_cannot_be_checked(
     make(shop / "till.db")
     source = source_of(shop)
     assert [finding.code for finding in save(source, below(source)[b"till.db"]).findings] == ["sqlite-not-checked"]
+
+
+@pytest.mark.parametrize("full_check", [1000, 1 << 30])
+def test_a_check_that_cannot_begin_is_told(
+    shop: Path,
+    till: Tills,
+    source_of: Opener,
+    below: Lister,
+    save: Saver,
+    monkeypatch: pytest.MonkeyPatch,
+    full_check: int,
+) -> None:
+    """A copy that SQLite cannot open to check it, large or small, is saved, and never taken for a checked one."""
+    unable = "unable to open database file"
+
+    def refuse(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError(unable)
+
+    till("delete", "idle").stop()
+    monkeypatch.setattr("traybackup.sources.sqlite.FULL_CHECK", full_check)
+    source = source_of(shop)
+    item = below(source)[b"till.db"]
+    # of this module only: the copy itself is made with the real one
+    monkeypatch.setattr(sqlite_check, "sqlite3", SimpleNamespace(connect=refuse, Error=sqlite3.Error))
+    saved = save(source, item)
+    assert [(finding.code, finding.detail) for finding in saved.findings] == [("sqlite-not-checked", unable)]
+    assert saved.data.startswith(b"SQLite format 3\0")

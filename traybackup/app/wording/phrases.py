@@ -8,6 +8,7 @@ from traybackup.app.wording.marks import N_, NN_
 FINDINGS: dict[str, str] = {
     "changed-while-read": N_("changed while it was read; saved as it was at the end"),
     "left-out-own-data": N_("left out, because the backups themselves are kept there"),
+    "not-checked": N_("saved, but could not be checked"),
     "sqlite-damaged": N_("this database is damaged; it was saved as it is"),
     "sqlite-not-checked": N_("this database was saved consistently, but could not be checked"),
     "sqlite-saved-raw": N_("this database could not be copied through SQLite; its files were saved as they are"),
