@@ -98,6 +98,8 @@ def test_a_destination_in_use_stays(shell: Any) -> None:
     add(shell)
     found = shell("destinations", "remove", "red")
     assert (found.code, "stick" in found.err) == (1, True)
+    (told,) = shell("destinations", "remove", "red", "--json").errors
+    assert told["error"] == "destination-in-use"
 
 
 def test_a_slip_is_told_with_its_line(shell: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -214,6 +214,8 @@ def test_a_name_is_given_once(signed_in: Any) -> None:
     said = signed_in("destinations", "add", "home", "cloud:Other")
     assert said.code == 1
     assert "already" in said.err
+    (told,) = signed_in("destinations", "add", "home", "cloud:Other", "--json").errors
+    assert told["error"] == "destination-exists"
     (listed,) = signed_in("destinations", "list", "--json").records
     assert listed[0]["settings"] == {"folder": "Shop"}
 
