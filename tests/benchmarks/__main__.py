@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import micro, report
+from tests.benchmarks import clouds, micro, report
 from tests.benchmarks.corpora import CORPORA, ROOT, apart
 from tests.benchmarks.measure import Usage, measure, settle, size_of
 from tests.benchmarks.programs import PROGRAMS, Program, Traybackup, install
@@ -147,7 +147,7 @@ def main(arguments: Sequence[str]) -> int:
             records += bench.records
             shutil.rmtree(bench.folder)
         versions = {program.name: program.version() for program in programs}
-        small = micro.figures(3 if chosen.quick else 11) if Traybackup in programs else {}
+        small = micro.figures(3 if chosen.quick else 11) | clouds.figures() if Traybackup in programs else {}
     result = {
         "programs": versions,
         "machine": about,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks import __main__ as bench
-from tests.benchmarks import report
+from tests.benchmarks import clouds, report
 from tests.benchmarks.corpora import CORPORA, ROOT, differences, listing
 from tests.benchmarks.measure import RunFailed, Usage, measure, size_of
 from tests.benchmarks.programs import Program, Restic, Traybackup
@@ -137,6 +137,15 @@ def test_restore_that_differs_ends_the_benchmark(tmp_path: Path, restic: str) ->
     runner.backup(1, "first", program)
     with pytest.raises(bench.RestoreDiffers):
         runner.restore(1, program)
+
+
+def test_calls_of_a_day_are_counted() -> None:
+    """The benchmark saves days to both stand-ins, and each with at most three new packs costs no more than the goal."""
+    said = clouds.figures()
+    assert list(said) == ["Google Drive", "Dropbox"]
+    for words in said.values():
+        least, most = map(int, words.split(" calls")[0].split(" to "))
+        assert 5 <= least <= most <= clouds.GOAL
 
 
 def test_sizes_are_those_of_all_files(tmp_path: Path) -> None:
