@@ -25,10 +25,16 @@ from typing import NamedTuple
 if sys.version_info < (3, 11):  # noqa: UP036 - the one file that an older Python gets to see
     sys.exit("traybackup needs Python 3.11 or newer; this is {}.{}.".format(*sys.version_info))
 
+
+def layout(environment: Path, system: str) -> tuple[Path, Path]:
+    """Return where an environment has its programs and its Python; *system* is `os.name`."""
+    programs = environment / ("Scripts" if system == "nt" else "bin")
+    return programs, programs / ("python.exe" if system == "nt" else "python")
+
+
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = ROOT / ".venv"
-BIN = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
-PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+BIN, PYTHON = layout(ENVIRONMENT, os.name)
 STAMP = ENVIRONMENT / "made-from"
 PACKAGES = ROOT / "installer" / "packages.txt"
 
@@ -142,7 +148,8 @@ def provide(command: str) -> None:
     if not missing or (can_install() and install(missing)):
         return
     say(f"Not installed, so what needs it is skipped by name: {', '.join(missing)}.")
-    say(f"On Debian or Ubuntu: sudo apt-get install {' '.join(missing)}")
+    if os.name == "posix":
+        say(f"On Debian or Ubuntu: sudo apt-get install {' '.join(missing)}")
 
 
 def configured() -> bool:

@@ -69,6 +69,38 @@ def test_explains_itself_and_refuses_unknown_commands() -> None:
         assert f"dev.py {command}" in mistyped.stderr
 
 
+@pytest.mark.parametrize(
+    ("system", "programs", "python"), [("nt", "Scripts", "python.exe"), ("posix", "bin", "python")]
+)
+def test_the_environment_is_where_the_system_puts_it(
+    dev: types.ModuleType, tmp_path: Path, system: str, programs: str, python: str
+) -> None:
+    """Windows calls the folder and the program otherwise; here it is the real layout."""
+    assert dev.layout(tmp_path, system) == (tmp_path / programs, tmp_path / programs / python)
+    assert dev.layout(dev.ENVIRONMENT, dev.os.name) == (dev.BIN, dev.PYTHON)
+
+
+@pytest.mark.parametrize("system", ["nt", "posix"])
+def test_no_system_packages_are_installed_on_windows(
+    dev: types.ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], system: str
+) -> None:
+    """What is missing is named there, too, but not a command of another system; nobody is asked for his user number."""
+    started = record_calls(dev, monkeypatch)
+
+    def geteuid() -> int:
+        assert system == "posix"
+        return 1000
+
+    environment = types.SimpleNamespace(name=system, geteuid=geteuid)
+    monkeypatch.setattr(dev, "os", environment)
+    monkeypatch.setattr(dev.shutil, "which", lambda _: None)
+    dev.provide("bench")
+    said = capsys.readouterr().out
+    assert "restic" in said
+    assert ("apt-get" in said) == (system == "posix")
+    assert started == []
+
+
 def test_product_and_every_plugin_are_installed_from_their_sources(dev: types.ModuleType, tmp_path: Path) -> None:
     """The product comes first, with what its tests need, then every folder of plugins/ that has a pyproject.toml."""
     for name in ("pyproject.toml", "plugins/b/pyproject.toml", "plugins/a/pyproject.toml", "plugins/notes/README.md"):
