@@ -58,7 +58,7 @@ class Found:
     @property
     def device(self) -> str:
         """What the system calls it: ``F:``, ``/dev/sdb1``."""
-        return self.volume.device if self.volume else self.drive.id.rpartition("/")[2]
+        return self.volume.device if self.volume else self.drive.device or self.drive.id.rpartition("/")[2]
 
     @property
     def colour(self) -> str:
@@ -135,7 +135,15 @@ def choose(found: Iterable[Found], wanted: str) -> Found:
 
 
 def _names(found: Found) -> Iterable[str]:
-    yield from (found.name, found.drive.name, found.drive.id, found.drive.id.rpartition("/")[2])
+    drive = found.drive
+    yield from (
+        found.name,
+        drive.name,
+        drive.id,
+        drive.id.rpartition("/")[2],
+        drive.device,
+        os.path.basename(drive.device),
+    )
     yield from found.destinations
     if found.tag is not None:
         yield found.tag.id

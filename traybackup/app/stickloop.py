@@ -105,6 +105,7 @@ class Loop:
         stage: Where the drive is.
         verified: A run was finished and verified since it was plugged in.
         stopping: It is ejected as soon as the run has ended.
+        unseen: It has left the system, so that nobody will see it being unplugged.
         stays: The owner wants it to stay plugged in: it is never ejected unless he asks.
     """
 
@@ -112,9 +113,9 @@ class Loop:
     stage: Stage = Stage.AWAY
     verified: bool = False
     stopping: bool = False
+    unseen: bool = False
     _asked: bool = False
     _told_in_use: bool = False
-    _leaves_unseen: bool = False
     _tries: int = 0
     _reminders: int = 0
     _remind_at: float | None = None
@@ -161,7 +162,7 @@ class Loop:
             return (Order.MOUNT,)
         if self.stage is Stage.IN_USE:
             return self._eject()
-        if self.stage is Stage.UNPLUG and self._leaves_unseen:
+        if self.stage is Stage.UNPLUG and self.unseen:
             return self.removed()
         return ()
 
@@ -199,7 +200,7 @@ class Loop:
         """
         if self.stage is not Stage.EJECTING:
             return ()
-        self.stage, self._leaves_unseen = Stage.UNPLUG, unseen
+        self.stage, self.unseen = Stage.UNPLUG, unseen
         self._due_at = now + SHOWN_FOR if unseen else None
         self._remind_at = None if unseen else now + REMIND_AFTER
         return (Note.DONE if self.verified else Note.MAY_UNPLUG,)
@@ -229,15 +230,19 @@ class Loop:
         self.stage, self._due_at, self._remind_at = Stage.RUNNING, None, None
         return (Note.STARTED,) if by_plug else ()
 
-    def ended(self, *, verified: bool, more: bool = False) -> tuple[Step, ...]:
+    def ended(self, *, verified: bool, more: bool = False, lost: bool = False) -> tuple[Step, ...]:
         """A run to it has ended.
 
         Args:
             verified: It left a snapshot that was read back from the medium.
             more: Another run to it is due now.
+            lost: It failed because the drive had gone, which a run may notice before anybody else.
         """
         if self.stage is not Stage.RUNNING:
             return ()
+        if lost and not verified:
+            self._reset()
+            return (Note.TOO_EARLY,)
         self.verified = self.verified or verified
         self.stage = Stage.READY
         if self.stopping:
@@ -265,6 +270,6 @@ class Loop:
 
     def _reset(self) -> None:
         self.stage, self.verified, self.stopping = Stage.AWAY, False, False
-        self._asked = self._told_in_use = self._leaves_unseen = False
+        self.unseen = self._asked = self._told_in_use = False
         self._tries = self._reminders = 0
         self._remind_at = self._due_at = None

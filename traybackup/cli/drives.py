@@ -1,13 +1,15 @@
 """``traybackup drives``: which drives are plugged in."""
 
+import socket
 import threading
 
 import click
 
 from traybackup.app import config, driveforms, paths
 from traybackup.app.drives import Drive, Drives, Found, is_ours, look, open_drives, unsuitable
+from traybackup.app.wording.drives import COLOURS
 from traybackup.app.wording.marks import N_
-from traybackup.cli.options import common
+from traybackup.cli.options import common, not_empty
 from traybackup.cli.output import Output, clean
 from traybackup.cli.signals import stoppable
 
@@ -70,3 +72,42 @@ def _row(output: Output, found: Found) -> tuple[str, ...]:
         size(found.free) if found.free is not None else "",
         clean(", ".join(found.destinations)),
     )
+
+
+@command.command("adopt")
+@click.argument("drive")
+@click.option("--name", default="", metavar="NAME", help="What you call it: Red.")
+@click.option("--colour", type=click.Choice(tuple(COLOURS)), help="The colour of the stick, or of a dot on it.")
+@click.option("--to", "destination", default="", metavar="DESTINATION", help="The destination that it is to be.")
+@click.option("--no-test", is_flag=True, help="Do not try it out.")
+@common
+def adopt_command(
+    output: Output, *, drive: str, name: str, colour: str | None, destination: str, no_test: bool
+) -> None:
+    """Make a DRIVE a backup drive: it is tried out, gets its name tag, and is added to a destination.
+
+    Drives of one destination take turns: whichever is plugged in gets the backup. What is on a drive stays on it.
+    """
+    from traybackup.app import adopting  # noqa: PLC0415 - brings what writes to drives
+
+    wishes = adopting.Wishes(name, colour or "", socket.gethostname(), destination, seconds=0 if no_test else 60)
+    language = output.language
+    if not no_test:
+        output.say(language.gettext("Trying out {drive}; this takes a minute at most …", drive=clean(drive)))
+    with stoppable() as cancel:
+        done = adopting.adopt(open_drives(), not_empty(drive, "DRIVE"), paths.find_own(), wishes, cancel=cancel)
+    output.record(adopting.form(done))
+    texts = {"drive": clean(done.tag.name), "destination": clean(done.destination)}
+    if done.others:
+        output.say(
+            language.ngettext(
+                "{drive} is a backup drive for {destination} now, in turn with {count} other.",
+                "{drive} is a backup drive for {destination} now, in turn with {count} others.",
+                done.others,
+                **texts,
+            )
+        )
+    else:
+        output.say(language.gettext("{drive} is a backup drive for {destination} now.", **texts))
+    if done.known:
+        output.say(language.gettext("It was a backup drive before; what is on it is still there."))

@@ -57,6 +57,7 @@ class Stick:
         """Pull it out, whatever is going on."""
         if self.number < 0:
             return
+        Path(f"/sys/class/block/loop{self.number}/uevent").write_text("remove")  # what is mounted is told only later
         for folder in self._mounts():
             self.room.run("umount", "--lazy", folder, check=False)
         self.room.run("losetup", "--detach", self.device, check=False)

@@ -34,6 +34,7 @@ EVENTS: dict[str, Event] = {
     "begun": lambda loop, _: loop.begun(by_plug=True),
     "saved": lambda loop, _: loop.ended(verified=True),
     "failed": lambda loop, _: loop.ended(verified=False),
+    "lost": lambda loop, _: loop.ended(verified=False, lost=True),
     "more": lambda loop, _: loop.ended(verified=True, more=True),
     "eject": lambda loop, _: loop.eject_asked(),
     "ejected": lambda loop, now: loop.ejected(now, unseen=False),
@@ -112,6 +113,16 @@ def test_pulled_out_during_a_run() -> None:
     assert loop.stage is Stage.AWAY
     assert loop.plugged(1) == ()
     assert loop.stage is Stage.SETTLING
+
+
+def test_pulled_out_and_noticed_by_the_run_first() -> None:
+    """It is told just the same, once, and nobody tries to eject what is gone."""
+    loop = at(Stage.RUNNING)
+    assert loop.ended(verified=False, lost=True) == (Note.TOO_EARLY,)
+    assert loop.removed() == ()
+    assert loop == Loop()
+    late = at(Stage.RUNNING)
+    assert late.ended(verified=True, lost=True) == (Order.EJECT,)
 
 
 def test_several_runs_before_it_is_ejected() -> None:
@@ -201,7 +212,7 @@ TABLE: dict[Stage, dict[str, Stage]] = {
     S.MOUNTING: {"mounted": S.READY, "begun": S.RUNNING, "eject": S.EJECTING},
     S.BLOCKED: {"begun": S.RUNNING, "eject": S.EJECTING},
     S.READY: {"begun": S.RUNNING, "eject": S.EJECTING},
-    S.RUNNING: {"saved": S.EJECTING, "failed": S.EJECTING, "more": S.READY},
+    S.RUNNING: {"saved": S.EJECTING, "failed": S.EJECTING, "more": S.READY, "lost": S.AWAY},
     S.EJECTING: {"ejected": S.UNPLUG, "off": S.UNPLUG, "in use": S.IN_USE},
     S.IN_USE: {"soon": S.EJECTING, "begun": S.RUNNING, "eject": S.EJECTING},
     S.UNPLUG: {"plugged": S.SETTLING},
@@ -252,7 +263,7 @@ class Walk:
         if Note.OUT in steps:
             assert self.saved
             assert after.stage is Stage.AWAY
-        assert (Note.TOO_EARLY in steps) == (before.stage is Stage.RUNNING and event == "removed")
+        assert (Note.TOO_EARLY in steps) == (before.stage is Stage.RUNNING and event in ("removed", "lost"))
         self.reminded += steps.count(Note.REMINDER)
         assert self.reminded <= MOST_REMINDERS
         if Note.REMINDER in steps:

@@ -44,6 +44,7 @@ class Drive:
     Attributes:
         id: What the system calls it, for as long as it stays plugged in.
         name: Its maker's name for it.
+        device: For people and logs: ``/dev/sdb``.
         bus: How it is connected, in lower case; empty: nobody knows.
         plugged: Tells this occasion of being plugged in from every other, where the system knows.
         external: It can be unplugged.
@@ -55,6 +56,7 @@ class Drive:
 
     id: str
     name: str = ""
+    device: str = ""
     bus: str = ""
     size: int = 0
     plugged: str = ""

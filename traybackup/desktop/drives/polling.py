@@ -57,6 +57,7 @@ def _drive(disk: str, volumes: tuple[Volume, ...], sysfs: Path) -> Drive:
     return Drive(
         id=disk,
         name=name or disk,
+        device=f"/dev/{disk}",
         bus=bus,
         size=512 * int(_read(block / "size") or 0),
         external=not system and (external(removable=removable, bus=bus) if known else below),

@@ -59,6 +59,7 @@ def _drive(path: str, found: Properties, blocks: list[_Block]) -> Drive:
     return Drive(
         id=path,
         name=" ".join(f"{_text(found, 'Vendor')} {_text(found, 'Model')}".split()),
+        device=min((one.volume.device for one in blocks), key=len, default=""),
         bus=bus,
         size=_number(found, "Size") or max((one.size for one in blocks), default=0),
         plugged=str(_number(found, "TimeMediaDetected") or _number(found, "TimeDetected") or ""),
