@@ -381,7 +381,9 @@ class _Far(Common):
 
 def main() -> None:
     """Serve standard input until it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the restore, which then tells us
+    for name in ("SIGINT", "SIGHUP"):  # Ctrl-C or a closed terminal is for the restore, which then tells us
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     data = _receive(sys.stdin.buffer)
     if data is None:
         return

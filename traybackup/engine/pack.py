@@ -24,6 +24,10 @@ from traybackup.engine.crypto import OVERHEAD, MasterKey, Opener, SealBroken, Se
 _PLAIN = struct.Struct("<BI32s")
 _COMPRESSED = struct.Struct("<BII32s")
 _LENGTH = struct.Struct("<I")
+
+HEADER_ENTRY = _COMPRESSED.size
+"""Bytes that a blob takes in the header, at most."""
+
 _FIRST_COMPRESSED = 2
 _LAST_TYPE = 3
 

@@ -14,11 +14,12 @@ from pathlib import Path
 from traybackup.api.errors import Cancelled
 from traybackup.api.progress import Progress
 from traybackup.api.store import Store
+from traybackup.engine.chunking import MAX_CHUNK
 from traybackup.engine.codec import BlobKind, FileKind, object_name
 from traybackup.engine.companion import CAPACITY, Companion
-from traybackup.engine.crypto import MasterKey
+from traybackup.engine.crypto import OVERHEAD, MasterKey
 from traybackup.engine.index import Index, encode_index
-from traybackup.engine.pack import Buffer, FinishedPack, PackedBlob
+from traybackup.engine.pack import HEADER_ENTRY, Buffer, FinishedPack, PackedBlob
 from traybackup.engine.packer import LocalPacker, Order, Packer, joined
 from traybackup.engine.verify import put_verified
 from traybackup.engine.workers import Workers
@@ -44,6 +45,18 @@ _WORTH_PASSING_ON = 256 << 10
 _SMALLEST_PACK, _LARGEST_PACK = 4 << 20, 128 << 20
 
 
+def _size_within(largest: int | None) -> int:
+    """Return the size at which packs are closed, so that none is larger than *largest*.
+
+    The blob that fills a pack may lie almost wholly beyond that size, and the header of tiny blobs takes more room than
+    they do. Only the tree of a directory with very many entries is a larger blob, and it cannot be divided.
+    """
+    if largest is None:
+        return _LARGEST_PACK
+    room = largest - (MAX_CHUNK + OVERHEAD) - HEADER_ENTRY - 2 * OVERHEAD
+    return max(room * (OVERHEAD + 1) // (OVERHEAD + 1 + HEADER_ENTRY), 1)
+
+
 class BlobSaver:
     """Stores blobs of which there is no copy yet. `save` and `save_many` may be called from any thread.
 
@@ -66,7 +79,7 @@ class BlobSaver:
     ) -> None:
         self._store, self._index, self._save_index, self._progress = store, index, save_index, progress
         able = store.capabilities
-        pack_size = min(max(able.best_object, _SMALLEST_PACK), _LARGEST_PACK, able.largest_object or _LARGEST_PACK)
+        pack_size = min(max(able.best_object, _SMALLEST_PACK), _LARGEST_PACK, _size_within(able.largest_object))
         self._order = Order(key, folder, LEVEL if level is None else level, pack_size)
         self._lock = threading.Lock()
         self._claimed: dict[BlobKind, set[bytes]] = {kind: set() for kind in BlobKind}

@@ -22,6 +22,7 @@ from traybackup.api.errors import (
 from traybackup.api.progress import Progress
 from traybackup.api.store import Capabilities, Entry, Payload
 from traybackup.engine import saver as saver_module
+from traybackup.engine.chunking import MAX_CHUNK
 from traybackup.engine.codec import BlobKind, FileKind
 from traybackup.engine.crypto import KdfParameters, MasterKey
 from traybackup.engine.index import Index, decode_index
@@ -248,7 +249,8 @@ def test_packs_have_the_size_the_place_likes(repo: Repository, watch: Callable[.
         (1, None, 4 << 20),
         (16 << 20, None, 16 << 20),
         (1 << 40, None, 128 << 20),
-        (64 << 20, 20 << 20, 20 << 20),
+        (64 << 20, 20 << 20, 7_481_670),
+        (64 << 20, 1 << 20, 1),
         (16 << 20, (1 << 32) - 1, 16 << 20),
     ],
 )
@@ -262,6 +264,22 @@ def test_the_size_of_packs_stays_within_reason(
     repo.store = store
     with repo.writing() as saver:
         assert saver._order.pack_size == wanted
+
+
+@pytest.mark.parametrize("size", [8, 40, 5000, MAX_CHUNK])
+def test_no_pack_is_larger_than_the_place_takes(repo: Repository, size: int) -> None:
+    """Its last blob and its header are counted, however large the one or the other is."""
+    largest = MAX_CHUNK + (1 << 20)
+    store = FaultyStore(repo.store)
+    store.capabilities = Capabilities(best_object=1 << 30, largest_object=largest)
+    repo.store = store
+    chance = random.Random(1)
+    with repo.writing(level=0) as saver:
+        for _ in range(min(3 * largest // size, 80_000)):
+            saver.save(BlobKind.DATA, chance.randbytes(size))
+    sizes = [entry.size for entry in repo.ids(FileKind.PACK)]
+    assert max(sizes) <= largest
+    assert len(sizes) > 1
 
 
 def test_a_blob_can_be_moved_into_a_new_pack(repo: Repository, folder: Path) -> None:

@@ -217,6 +217,25 @@ def test_its_death_ends_the_restore_in_order(made: Any, target: Path, monkeypatc
     assert len(os.listdir(target)) == 20
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc for its children")
+@pytest.mark.parametrize("helped", ["apart"], indirect=True)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_it_leaves_signals_of_the_terminal_to_the_restore(
+    made: Any, target: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """Ctrl-C and a closed terminal reach every process; what is to come of it the restore decides."""
+    monkeypatch.setattr("traybackup.engine.filewriter._JOB_AFAR", 4096)
+    before = children()
+
+    class Send(Progress):
+        def item(self, path: bytes, state: str, size: int) -> None:
+            for pid in children() - before:
+                os.kill(pid, number)
+
+    tree = made.plant({b"f%02d" % n: random.Random(n).randbytes(5000) for n in range(20)})
+    assert restore(made.repo, tree, target, progress=Send()).files == 20
+
+
 def test_blobs_larger_than_the_shared_memory_are_done_here(
     made: Any, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
