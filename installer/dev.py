@@ -12,13 +12,14 @@ only where this runs as root on Debian or Ubuntu; elsewhere they are named, and 
 by name. With CI=true nothing is skipped for a missing package: the test fails.
 """
 
+import contextlib
 import hashlib
 import importlib.util
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,6 +38,7 @@ ENVIRONMENT = ROOT / ".venv"
 BIN, PYTHON = layout(ENVIRONMENT, os.name)
 STAMP = ENVIRONMENT / "made-from"
 PACKAGES = ROOT / "installer" / "packages.txt"
+POLICY = Path("/usr/sbin/policy-rc.d")
 
 
 class Package(NamedTuple):
@@ -104,10 +106,30 @@ def can_install() -> bool:
 
 
 def install(packages: Iterable[str]) -> bool:
-    """Install system packages without a question; return whether that went well."""
+    """Install system packages without a question, start none of their services; return whether that went well."""
     apt = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=120"]
     steps = ([*apt, "update"], [*apt, "install", "--no-install-recommends", *packages])
-    return all(call(step, DEBIAN_FRONTEND="noninteractive") == 0 for step in steps)
+    with no_services(POLICY):
+        return all(call(step, DEBIAN_FRONTEND="noninteractive") == 0 for step in steps)
+
+
+@contextlib.contextmanager
+def no_services(policy: Path) -> Iterator[None]:
+    """Have Debian start nothing that is installed meanwhile: tests start their own servers, on this computer only.
+
+    An administrator's *policy* stays as it is. Source: /usr/share/doc/init-system-helpers/README.policy-rc.d.gz.
+    """
+    try:
+        with policy.open("x", encoding="ascii") as file:
+            file.write("#!/bin/sh\nexit 101\n")
+    except OSError:
+        yield
+        return
+    try:
+        policy.chmod(0o755)
+        yield
+    finally:
+        policy.unlink(missing_ok=True)
 
 
 def require_venv() -> None:

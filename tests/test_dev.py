@@ -258,3 +258,20 @@ def test_other_pythons_settings_stay_outside(dev: types.ModuleType) -> None:
     assert inside["PATH"].startswith(str(dev.BIN))
     assert inside["PIP_CERT"] == "x"
     assert not {"PYTHONPATH", "PYTHONHOME"} & set(inside)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Debian's way")
+def test_services_that_are_installed_are_not_started(dev: types.ModuleType, tmp_path: Path) -> None:
+    """While packages are installed Debian is told to start nothing; afterwards all is as it was, even after a fault."""
+    policy = tmp_path / "policy-rc.d"
+    with pytest.raises(KeyError), dev.no_services(policy):
+        assert subprocess.run([policy, "ssh", "start"], check=False).returncode == 101
+        raise KeyError
+    assert not policy.exists()
+
+    policy.write_text("an administrator's own")
+    with dev.no_services(policy):
+        assert policy.read_text() == "an administrator's own"
+    assert policy.exists()
+    with dev.no_services(tmp_path / "no such folder" / "policy-rc.d"):
+        pass
