@@ -17,6 +17,7 @@ from traybackup.app import crashlog, daytimes
 from traybackup.app.config import Config, Loaded
 from traybackup.app.due import Moment
 from traybackup.app.events import Event
+from traybackup.app.orders import HOUR, Order, Verb
 from traybackup.app.presence import there
 from traybackup.app.resident import Resident
 from traybackup.app.runs import Run
@@ -25,7 +26,7 @@ from traybackup.app.status import Notice
 from traybackup.app.supervisor import Watcher
 from traybackup.app.view import Attached, Going, Target, View, places_of
 
-HOUR = timedelta(hours=1)
+_PAUSE = timedelta(hours=1)
 _LOOK_AHEAD = 1
 
 
@@ -166,6 +167,19 @@ class Attendant(Watcher):
 
     # -- what a face asks for; all of it returns at once
 
+    def carry(self, order: Order) -> None:
+        """Carry out an order that needs no face."""
+        orders: dict[Verb, Callable[[], object]] = {
+            Verb.BACK_UP: lambda: self.back_up(order.what),
+            Verb.BACK_UP_ALL: self.back_up,
+            Verb.STOP: lambda: self.stop(order.what),
+            Verb.EJECT: lambda: self.eject(order.what),
+            Verb.PAUSE: self.pause_for_an_hour if order.what == HOUR else self.pause_until_morning,
+            Verb.RESUME: self.resume,
+        }
+        if order.verb in orders:
+            orders[order.verb]()
+
     def back_up(self, job: str = "") -> None:
         """Start a run of a job; of all of them without one."""
         self._do(lambda: self._back_up(job))
@@ -195,7 +209,7 @@ class Attendant(Watcher):
 
     def pause_for_an_hour(self) -> None:
         """Let nothing start by itself for an hour."""
-        self._do(lambda: self.resident.pause(self._clock() + HOUR))
+        self._do(lambda: self.resident.pause(self._clock() + _PAUSE))
 
     def pause_until_morning(self) -> None:
         """Let nothing start by itself until the shop opens tomorrow."""

@@ -13,9 +13,10 @@ from typing import Any
 
 from traybackup.app.attendant import Attendant
 from traybackup.app.language import Language
+from traybackup.app.orders import Order, Verb
 from traybackup.app.view import View
 from traybackup.tray import menu, model, pictures
-from traybackup.tray.model import Order, Shown, Verb
+from traybackup.tray.model import Shown
 from traybackup.tray.pictures import Theme
 
 LOOK_EVERY = 60.0
@@ -36,6 +37,7 @@ class Tray:
         language: Asked anew for each picture: the owner may choose another.
         opens: Opens the overview; called in a thread of its own.
         unhosted: Called once if there is no panel that shows icons.
+        begins, ends: Called when everything is there, and before anything is gone.
     """
 
     def __init__(
@@ -45,10 +47,12 @@ class Tray:
         language: Callable[[], Language],
         opens: Open,
         unhosted: Callable[[], object],
+        begins: Callable[[], object] = bool,
+        ends: Callable[[], object] = bool,
         theme: Theme = Theme.DARK,
     ) -> None:
         self._attendant, self._language, self._opens, self._unhosted = attendant, language, opens, unhosted
-        self._theme = theme
+        self._begins, self._ends, self._theme = begins, ends, theme
         self._dirty, self._end, self._hosted = threading.Event(), threading.Event(), threading.Event()
         self._icon: Any = None
         self._pystray: Any = None
@@ -65,8 +69,10 @@ class Tray:
         for thread in threads:
             thread.start()
         self._attendant.start()
+        self._begins()
         self._live()
         self._dirty.set()
+        self._ends()
         self._attendant.close()
 
     def end(self) -> None:
@@ -133,20 +139,24 @@ class Tray:
             icon.title = new.tooltip
         if old is None or new.menu != old.menu:
             escape = getattr(icon, "escape", str)
-            icon.menu = menu.menu_of(self._pystray, new.menu, self._carry, escape)
+            icon.menu = menu.menu_of(self._pystray, new.menu, self.carry, escape)
 
     # -- orders; called in the thread of the icon, so each returns at once
 
-    def _carry(self, order: Order) -> None:
-        here = self._attendant
-        orders: dict[Verb, Callable[[], object]] = {
-            Verb.OPEN: lambda: threading.Thread(target=self._opens, args=(order.what,), daemon=True).start(),
-            Verb.BACK_UP: lambda: here.back_up(order.what),
-            Verb.BACK_UP_ALL: here.back_up,
-            Verb.STOP: here.stop,
-            Verb.EJECT: lambda: here.eject(order.what),
-            Verb.PAUSE: here.pause_for_an_hour if order.what == model.HOUR else here.pause_until_morning,
-            Verb.RESUME: here.resume,
-            Verb.QUIT: lambda: threading.Thread(target=self.end, name="end", daemon=True).start(),
-        }
-        orders[order.verb]()
+    def notify(self, body: str, title: str) -> None:
+        """Show a notification by the icon's own means.
+
+        Raises:
+            Exception: It has none.
+        """
+        if self._icon is None:
+            raise NotImplementedError
+        self._icon.notify(body, title)
+
+    def carry(self, order: Order) -> None:
+        if order.verb is Verb.OPEN:
+            threading.Thread(target=self._opens, args=(order.what,), name="open", daemon=True).start()
+        elif order.verb is Verb.QUIT:
+            threading.Thread(target=self.end, name="end", daemon=True).start()
+        else:
+            self._attendant.carry(order)

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from traybackup.tray.model import Line, Order
+from traybackup.app.orders import Order
+from traybackup.tray.model import Line
 
 Carry = Callable[[Order], object]
 """Takes an order; must return at once."""

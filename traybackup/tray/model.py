@@ -7,10 +7,10 @@ not drawn anew. Nothing in it acts on its own but the five orders *back up*, *st
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 
 from traybackup.app.daytimes import clock, morning, when
 from traybackup.app.language import Language
+from traybackup.app.orders import HOUR, MORNING, Order, Verb
 from traybackup.app.runtexts import RunTexts
 from traybackup.app.status import Reason, State
 from traybackup.app.view import Attached, Place, View
@@ -21,36 +21,11 @@ LONGEST_TITLE = 127
 
 MOST_PROBLEMS = 2
 _MOST_PLACES = 3
-HOUR, MORNING = "hour", "morning"
-"""How long to pause."""
-
 _URGENT = (State.ERROR, State.ATTENTION)
 _QUIET = frozenset({"running", "unplug", "not-there", "paused", "setup"})
 """Reasons that are no problem: the state tells them."""
 
 _LATE = ("stale", "overdue")
-
-
-class Verb(Enum):
-    """What a click asks for."""
-
-    OPEN = "open"
-    BACK_UP = "back-up"
-    BACK_UP_ALL = "back-up-all"
-    SWITCH_OFF = "switch-off"
-    STOP = "stop"
-    EJECT = "eject"
-    PAUSE = "pause"
-    RESUME = "resume"
-    QUIT = "quit"
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What a click asks for, and of what: a page, a job, a drive, how long."""
-
-    verb: Verb
-    what: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ import pytest
 
 from traybackup.api.errors import Retry
 from traybackup.app.language import LANGUAGES, Language
+from traybackup.app.orders import Order, Verb
 from traybackup.app.runs import Problem
 from traybackup.app.status import DestinationStatus, Reason, State, Status
 from traybackup.app.view import Attached, Going, Place, Target, View
 from traybackup.app.wording.states import LATE, WHY_NOT
-from traybackup.tray.model import LONGEST_TITLE, MOST_LINES, Line, Order, Shown, Verb, shortened, shown
+from traybackup.tray.model import LONGEST_TITLE, MOST_LINES, Line, Shown, shortened, shown
 
 NOW = datetime(2026, 10, 14, 20, 0, tzinfo=UTC)
 STICK = Place("red", "KINGSTON 64GB rot", drive=True)
