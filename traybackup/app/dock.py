@@ -269,7 +269,9 @@ class Dock(Watcher):
         with self._lock:
             one = self._berths.setdefault(key, _Berth(found))
             put_back = found.drive.plugged != one.found.drive.plugged or bool(found.mount)
-            one.found = found if found.tag is not None or one.found.tag is None else replace(found, tag=one.found.tag)
+            if not found.mount:  # whose it is cannot be read now, but is known
+                found = replace(found, tag=one.found.tag, destinations=one.found.destinations)
+            one.found = found
         if one.loop.stage in (Stage.AWAY, Stage.SETTLING) or (one.loop.stage is Stage.UNPLUG and put_back):
             self._event(key, lambda loop: loop.plugged(self._clock()))
 
