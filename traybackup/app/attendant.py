@@ -31,7 +31,13 @@ _LOOK_AHEAD = 1
 
 
 class Attachments(ABC):
-    """The backup drives that are plugged in; the base of this knows none."""
+    """The backup drives that are plugged in."""
+
+    def begin(self, attendant: "Attendant") -> None:
+        """Begin to watch."""
+
+    def close(self) -> None:
+        """End that."""
 
     def present(self, known: Config) -> Mapping[str, str]:
         """Return the destinations that are there, each with the occasion on which it came."""
@@ -51,10 +57,10 @@ class Attachments(ABC):
 
     @abstractmethod
     def eject(self, drive: str) -> None:
-        """Let the system let go of a drive.
+        """Stop what runs to a drive, and let the system let go of it; returns at once.
 
         Raises:
-            TraybackupError: It does not.
+            DriveUnknown: It is gone.
         """
 
 
@@ -85,15 +91,15 @@ class Attendant(Watcher):
         build: Callable[[Watcher], Resident],
         *,
         clock: Callable[[], datetime],
-        drives: Attachments | None = None,
+        drives: Callable[[Resident], Attachments] = lambda _: NoDrives(),
         changed: Callable[[], object] = lambda: None,
         failed: Failed = lambda _: None,
     ) -> None:
-        self.drives = drives or NoDrives()
         self.changed, self.failed = changed, failed
         self.watchers: list[Watcher] = []
         self._clock = clock
         self.resident = build(self)
+        self.drives = drives(self.resident)
         self.scheduler = Scheduler(
             self.resident, wall=clock, present=self.drives.present, told=lambda *_: self.changed()
         )
@@ -101,10 +107,16 @@ class Attendant(Watcher):
 
     def start(self) -> None:
         """Begin to start what is due."""
+        self.drives.begin(self)
         self.scheduler.start()
+
+    def changed_now(self) -> None:
+        """Say that there may be something new to show."""
+        self.changed()
 
     def close(self) -> None:
         """End, and whatever runs with it; that is made up for at the next start."""
+        self.drives.close()
         self.scheduler.close()
         self.resident.close()
 
@@ -146,11 +158,9 @@ class Attendant(Watcher):
             next_due=self._next(loaded, moment),
         )
         going = tuple(Going(run.job, view.place(run.destination), _share(event)) for run, event in here.running())
-        busy = {one.place.name for one in going}
         return replace(
             view,
             going=going,
-            attached=tuple(replace(one, running=one.destination in busy) for one in view.attached),
             targets=tuple(
                 Target(job.name, view.place(job.destination)) for job in loaded.config.jobs.values() if job.enabled
             ),
@@ -196,16 +206,7 @@ class Attendant(Watcher):
 
     def eject(self, drive: str) -> None:
         """Stop what runs to a drive, and let the system let go of it."""
-        self._do(lambda: self._eject(drive))
-
-    def _eject(self, drive: str) -> None:
-        found = next((one for one in self.drives.attached() if one.id == drive), None)
-        if found is not None and found.destination:
-            self.resident.supervisor.stop(found.destination)
-            for run, _ in self.resident.running():
-                if run.destination == found.destination:
-                    self.resident.supervisor.wait(run.id, 10.0)
-        self.drives.eject(drive)
+        self._do(lambda: self.drives.eject(drive))
 
     def pause_for_an_hour(self) -> None:
         """Let nothing start by itself for an hour."""

@@ -10,7 +10,9 @@ from datetime import datetime
 from pathlib import Path
 
 from traybackup.app import browser, paths, resident, teller
-from traybackup.app.attendant import Attachments, Attendant, Failed, NoDrives
+from traybackup.app.attendant import Attachments, Attendant, Failed
+from traybackup.app.docking import Docking
+from traybackup.app.drives import open_drives
 from traybackup.app.filelock import FileLock
 from traybackup.app.language import Language
 from traybackup.app.notices import Situation
@@ -70,6 +72,8 @@ class Residence(Watcher):
             carry=carry,
             opened=lambda clicked: teller.notifier(clicked, plain),
         )
+        if isinstance(self.attendant.drives, Docking):
+            self.attendant.drives.tell(self.attendant, self._language, self._teller.happened, self._teller.left)
 
     def begin(self) -> None:
         """Begin to tell, and to hear of sleep."""
@@ -104,7 +108,6 @@ def residence(
     up: Callable[[], float],
     language: Callable[[], Language],
     failed: Failed,
-    drives: Attachments | None = None,
 ) -> Iterator[Residence]:
     """Yield the only residence of this home.
 
@@ -123,11 +126,15 @@ def residence(
         def build(watcher: Watcher) -> Resident:
             return resident.build(environment, clock=clock, watcher=watcher)
 
-        attendant = Attendant(build, clock=clock, drives=drives or NoDrives(), failed=failed)
+        attendant = Attendant(build, clock=clock, drives=_drives, failed=failed)
         _arrange_once(attendant.resident)
         yield Residence(attendant, language=language, up=up)
     finally:
         lock.release()
+
+
+def _drives(here: Resident) -> Attachments:
+    return Docking(open_drives(), here)
 
 
 def _arrange_once(here: Resident) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 
 from traybackup.app import presence
-from traybackup.app.config import FOLDER, PATH, Config, Destination
+from traybackup.app.config import DRIVE, FOLDER, PATH, Config, Destination
 from traybackup.app.status import State, Status
 
 SERVICES = {
@@ -117,4 +117,6 @@ def places_of(known: Config, drives: Mapping[str, str] | None = None) -> dict[st
 
 
 def _is_on_a_drive(one: Destination) -> bool:
+    if one.provider == DRIVE:
+        return True
     return one.provider == FOLDER and presence.is_below_drives(one.settings.get(PATH, ""))

@@ -100,6 +100,7 @@ def desk(folder: Path, language: str = "en_US.UTF-8", **more: str) -> Iterator[D
         "XDG_CACHE_HOME": str(home / ".cache"),
         "XDG_CURRENT_DESKTOP": "XFCE",
         "NO_AT_BRIDGE": "1",
+        "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={folder}/no-system-bus",
         "GSETTINGS_BACKEND": "memory",
         "TRAYBACKUP_HOME": str(folder / "program"),
         "TRAYBACKUP_PASSWORD": PASSWORD,
