@@ -18,6 +18,7 @@ from traybackup.api.errors import DriveError, DriveGone, DriveUnknown, PlaceGone
 from traybackup.app import crashlog, drives, ejecting, presence
 from traybackup.app.config import Config
 from traybackup.app.drives import Drive, Drives, Found, Released
+from traybackup.app.history import History
 from traybackup.app.paths import Paths
 from traybackup.app.resident import Resident
 from traybackup.app.runs import SAVED, Run, Trigger
@@ -27,6 +28,8 @@ from traybackup.app.supervisor import Watcher
 
 _LONGEST_WAIT = 3600.0
 _STOP_WITHIN = 10.0
+_SEEN = "drives"
+"""Under which name the history keeps what drives are called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,8 @@ class Dock(Watcher):
         self._lock = threading.RLock()
         self._berths: dict[str, _Berth] = {}
         self._found: tuple[Found, ...] = ()
+        self._history: History | None = None
+        self._seen: dict[str, str] = {}
         self._inbox: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._watch: drives.Watch | None = None
         self._thread = threading.Thread(target=self._run, name="dock", daemon=True)
@@ -121,6 +126,9 @@ class Dock(Watcher):
                     resident.supervisor.wait(run.id, _STOP_WITHIN)
 
         self.look, self.more, self.stop = scheduler.nudge, more, stop
+        self._history = resident.history
+        seen = self._history.recall(_SEEN)
+        self._seen = {str(key): str(name) for key, name in seen.items()} if isinstance(seen, dict) else {}
 
     def start(self) -> None:
         """Begin to watch.
@@ -171,8 +179,20 @@ class Dock(Watcher):
         return frozenset(name for one in self.docked() if one.stage is Stage.UNPLUG for name in one.drive.destinations)
 
     def labels(self) -> Mapping[str, str]:
-        """Return the names of the drives that are plugged in, by destination."""
-        return {name: one.drive.name for one in self.docked() for name in one.drive.destinations}
+        """Return the names of drives by destination: of what is plugged in, else of what was there last."""
+        with self._lock:
+            seen = dict(self._seen)
+        return seen | {name: one.drive.name for one in self.docked() for name in one.drive.destinations}
+
+    def _note_seen(self, found: Iterable[Found]) -> None:
+        """Remember what drives are called, to be able to ask for them when they are not there."""
+        names = {name: one.name for one in found if one.tag is not None for name in one.destinations}
+        with self._lock:
+            if names.items() <= self._seen.items():
+                return
+            self._seen |= names
+        if self._history is not None:
+            self._history.remember(_SEEN, self._seen)
 
     # -- what the owner wants
 
@@ -258,6 +278,7 @@ class Dock(Watcher):
         alive = {one.id: one for one in every if one.medium}
         with self._lock:
             self._found = tuple(seen.values())
+        self._note_seen(seen.values())
         for key in [key for key in self._berths if key not in alive]:
             self._left(key, present=any(one.id == key for one in every))
         for key, found in seen.items():

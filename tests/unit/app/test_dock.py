@@ -14,7 +14,9 @@ from traybackup.app import adopting, dock, stickloop, tags
 from traybackup.app.config import Config, Destination
 from traybackup.app.dock import Dock, Told
 from traybackup.app.paths import Paths
+from traybackup.app.resident import build
 from traybackup.app.runs import Outcome, Problem, Run, Trigger
+from traybackup.app.scheduler import Scheduler
 from traybackup.app.stickloop import Note, Stage
 from traybackup.app.tags import Tag
 from traybackup.desktop.drives.model import Changed, Drive, Drives, Released, Volume, Watch
@@ -136,6 +138,7 @@ def test_the_circle(shop: Shop) -> None:
     shop.socket.plug(there=False)
     shop.wait(None)
     shop.wait_for(Note.STARTED, Note.DONE, Note.WITHDRAW, Note.OUT)
+    assert shop.dock.labels() == {"sticks": "Red"}, "one can still ask for it by its name"
     assert {one.drive.name for one in shop.told} == {"Red"}
 
 
@@ -226,6 +229,21 @@ def test_a_strangers_drive_is_let_be(shop: Shop) -> None:
     wait_until(lambda: [one.mount for one in shop.dock.found()] == [str(shop.socket.folder)])
     assert shop.dock.docked() == ()
     assert not shop.looks.acquire(blocking=False)
+
+
+def test_names_outlive_the_program(shop: Shop, tmp_path: Path) -> None:
+    """What a drive was called last is known after a new start, without the drive."""
+    environment = {"TRAYBACKUP_HOME": str(tmp_path / "home")}
+    for known in ({}, {"sticks": "Red"}):
+        resident = build(environment)
+        made = Dock(shop.socket, resident.paths, lambda: shop.known)
+        made.attach(resident, Scheduler(resident, wall=lambda: NOW))
+        assert made.labels() == known
+        shop.socket.there = not known
+        made.start()
+        wait_until(lambda made=made: made.labels() == {"sticks": "Red"})  # type: ignore[misc]  # this turn's
+        made.close()
+        resident.close()
 
 
 def test_a_fault_does_not_end_it(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
