@@ -4,30 +4,54 @@ import contextlib
 import hashlib
 import io
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, Self
+from typing import BinaryIO, Self, TypeVar
 
 from traybackup.api.store import Payload, Store
 
+_Hook = TypeVar("_Hook")
+
 
 class NotApplicable(Exception):
-    """The fact cannot be tested on this place."""
+    """The fact cannot be tested on this place; the argument is the hook of `Ground` that is missing."""
 
 
 class Ground:
     """An empty place.
 
+    All hooks but the first may be left out where a test cannot simulate that; the facts that need them are not stated.
+
     Args:
         open_store: Opens one more client of it.
-        limit: Sets its capacity in bytes, or lifts it with None; leave out where that cannot be simulated.
+        limit: Sets its capacity in bytes, or lifts it with None.
+        revoke: Ends the sign-in (or makes the credentials bad) at the service; returns what makes it good again.
+        slow_down: The service answers the next call with the wish to wait for so many seconds.
+        cut: The line breaks when so many more bytes of content have arrived; several cuts may be waiting.
+        lose_answer: The next put is carried out, and the line breaks instead of the answer.
+        received: Returns how many bytes of content have arrived so far, those of cut calls included. Give it if a put
+            goes on where the line broke: then the facts measure that.
         many: How many objects a long listing has: more than one page of the place.
     """
 
     def __init__(
-        self, open_store: Callable[[], Store], *, limit: Callable[[int | None], None] | None = None, many: int = 300
+        self,
+        open_store: Callable[[], Store],
+        *,
+        limit: Callable[[int | None], object] | None = None,
+        revoke: Callable[[], Callable[[], object]] | None = None,
+        slow_down: Callable[[float], object] | None = None,
+        cut: Callable[[int], object] | None = None,
+        lose_answer: Callable[[], object] | None = None,
+        received: Callable[[], int] | None = None,
+        many: int = 300,
     ) -> None:
         self.many = many
         self._open_store = open_store
         self._limit = limit
+        self._revoke = revoke
+        self._slow_down = slow_down
+        self._cut = cut
+        self._lose_answer = lose_answer
+        self._received = received
         self._opened: list[Store] = []
 
     def open(self) -> Store:
@@ -36,15 +60,37 @@ class Ground:
         self._opened.append(store)
         return store
 
-    def limit(self, capacity: int | None) -> None:
-        """Set the capacity in bytes.
+    def needs(self, hook: str) -> None:
+        """Go on only if the place has that hook.
 
         Raises:
-            NotApplicable: This place cannot.
+            NotApplicable: It has not; so say the hooks, too.
         """
-        if self._limit is None:
-            raise NotApplicable
-        self._limit(capacity)
+        _given(getattr(self, f"_{hook}"), hook)
+
+    def limit(self, capacity: int | None) -> None:
+        """Set the capacity in bytes."""
+        _given(self._limit, "limit")(capacity)
+
+    def revoke(self) -> Callable[[], object]:
+        """End the sign-in; return what signs in again."""
+        return _given(self._revoke, "revoke")()
+
+    def slow_down(self, seconds: float) -> None:
+        """Let the service ask the next call to wait."""
+        _given(self._slow_down, "slow_down")(seconds)
+
+    def cut(self, after: int) -> None:
+        """Cut the line when *after* more bytes of content have arrived."""
+        _given(self._cut, "cut")(after)
+
+    def lose_answer(self) -> None:
+        """Lose the answer to the next put."""
+        _given(self._lose_answer, "lose_answer")()
+
+    def received(self) -> int | None:
+        """Return the bytes of content that have arrived so far; None: nobody counts them."""
+        return None if self._received is None else self._received()
 
     def close(self) -> None:
         """Close every client."""
@@ -59,16 +105,22 @@ class Ground:
         self.close()
 
 
+def _given(hook: _Hook | None, name: str) -> _Hook:
+    if hook is None:
+        raise NotApplicable(name)
+    return hook
+
+
 @contextlib.contextmanager
-def raising(wanted: type[BaseException]) -> Iterator[list[BaseException]]:
-    """Fail unless the block raises *wanted*; yield a list that holds the error afterwards."""
+def raising(*wanted: type[BaseException]) -> Iterator[list[BaseException]]:
+    """Fail unless the block raises one of *wanted*; yield a list that holds the error afterwards."""
     caught: list[BaseException] = []
     try:
         yield caught
     except wanted as error:
         caught.append(error)
     else:
-        raise AssertionError(f"{wanted.__name__} was not raised")  # noqa: TRY003, EM102 - speaks to the author of a place
+        raise AssertionError(f"{' or '.join(one.__name__ for one in wanted)} was not raised")  # noqa: TRY003, EM102 - speaks to the author of a place
 
 
 class Unwell(Exception):

@@ -1,24 +1,67 @@
-"""A place in memory: *MemoryPlace* is the far end, *MemoryStore* one client of it."""
+"""A place in memory: *MemoryPlace* is the far end, *MemoryStore* one client of it.
+
+The far end can get into trouble: it revokes the sign-in, asks to slow down, and its line breaks.
+"""
 
 import threading
 from collections.abc import Iterator
 
-from traybackup.api.errors import AlreadyExists, NotFound, StoreDamaged, StoreFailed, StoreFull
+from traybackup.api.errors import (
+    AlreadyExists,
+    NotFound,
+    Offline,
+    RateLimited,
+    SignInExpired,
+    StoreDamaged,
+    StoreFailed,
+    StoreFull,
+)
 from traybackup.api.store import Entry, Payload, Space, Store, check_name
 
 
 class MemoryPlace:
-    """What several clients share. *capacity* is in bytes and may be changed at any time; None: no end."""
+    """What several clients share. *capacity* is in bytes and may be changed at any time; None: no end.
+
+    Attributes:
+        revoked: No call is answered until the owner signs in again.
+        wait: Seconds that the next call is asked to wait, once; None: no wish.
+        cuts: Bytes of content received, in all, after which the line breaks, each once.
+        lost: How many puts succeed without an answer.
+        received: Bytes of content that arrived, those of cut calls included.
+    """
 
     def __init__(self, capacity: int | None = None) -> None:
         self.objects: dict[str, bytes] = {}
         self.capacity = capacity
+        self.revoked = False
+        self.wait: float | None = None
+        self.cuts: list[int] = []
+        self.lost = 0
+        self.received = 0
         self.lock = threading.Lock()
 
     @property
     def used(self) -> int:
         """Bytes of all objects."""
         return sum(map(len, self.objects.values()))
+
+    def arrives(self, size: int) -> bool:
+        """Count bytes of content, and return whether the line has held."""
+        with self.lock:
+            self.received += size
+            cut = bool(self.cuts) and self.received >= self.cuts[0]
+            if cut:
+                self.cuts.pop(0)
+            return not cut
+
+    def check(self) -> None:
+        """Answer a call with the trouble that the place is in."""
+        with self.lock:
+            wait, self.wait = self.wait, None
+        if self.revoked:
+            raise SignInExpired
+        if wait is not None:
+            raise RateLimited(retry_after=wait)
 
 
 class MemoryStore(Store):
@@ -30,8 +73,7 @@ class MemoryStore(Store):
 
     def put(self, name: str, payload: Payload, *, overwrite: bool = False) -> Entry:
         self._ready(name)
-        with payload.open() as stream:
-            data = b"".join(iter(lambda: stream.read(1 << 20), b""))
+        data = self._receive(payload)
         if len(data) != payload.size:
             raise StoreDamaged(name=name)
         with self.place.lock:
@@ -41,7 +83,12 @@ class MemoryStore(Store):
             capacity = self.place.capacity
             if capacity is not None and self.place.used - len(old or b"") + len(data) > capacity:
                 raise StoreFull(name=name, needed=len(data))
+            if self.place.revoked:  # on the way
+                raise SignInExpired(name=name)
             self.place.objects[name] = data
+            if self.place.lost:
+                self.place.lost -= 1
+                raise Offline(name=name)
         return Entry(name, len(data))
 
     def get(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
@@ -81,6 +128,19 @@ class MemoryStore(Store):
             check_name(name)
         if self._closed:
             raise StoreFailed(name=name or "", reason="closed")
+        self.place.check()
+
+    def _receive(self, payload: Payload) -> bytes:
+        """Read all of it; when the line breaks, go on there."""
+        data = bytearray()
+        while True:
+            with payload.open(len(data)) as stream:
+                while piece := stream.read(1 << 20):
+                    data += piece
+                    if not self.place.arrives(len(piece)):
+                        break
+                else:
+                    return bytes(data)
 
     def _object(self, name: str) -> bytes:
         with self.place.lock:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from dropbox_owner import Owner
-from dropbox_server import World
+from dropbox_server import Fault, World
 
 from traybackup.api import Store
 from traybackup.testing import StoreConformance
@@ -21,6 +21,35 @@ class TestDropbox(StoreConformance):
             world.accounts[0].limit = limit
 
         return set_limit
+
+    @pytest.fixture
+    def revoke(self, owner: Owner, world: World) -> Callable[[], Callable[[], object]]:
+        def revoke() -> Callable[[], object]:
+            world.revoke_all()
+            return owner.sign_in
+
+        return revoke
+
+    @pytest.fixture
+    def slow_down(self, world: World) -> Callable[[float], object]:
+        return lambda seconds: world.faults.append(
+            Fault("files/*", "429", wait=round(seconds), retry_after=f"{seconds:.0f}")
+        )
+
+    @pytest.fixture
+    def cut(self, world: World) -> Callable[[int], object]:
+        return lambda after: world.cut_marks.append(world.received + after)
+
+    @pytest.fixture
+    def lose_answer(self, world: World) -> Callable[[], object]:
+        def lose() -> None:
+            world.faults[:] = [Fault(method, "lost") for method in ("files/upload", "files/upload_session/finish")]
+
+        return lose
+
+    @pytest.fixture
+    def received(self, world: World) -> Callable[[], int]:
+        return lambda: world.received
 
 
 class TestWithShortPages(TestDropbox):

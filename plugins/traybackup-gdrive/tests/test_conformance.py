@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from drive_owner import Owner
-from drive_server import World
+from drive_server import Fault, World
 
 from traybackup.api import Store
 from traybackup.testing import Ground, StoreConformance
@@ -22,6 +22,33 @@ class TestGoogleDrive(StoreConformance):
             world.accounts[0].limit = limit
 
         return set_limit
+
+    @pytest.fixture
+    def revoke(self, owner: Owner, world: World) -> Callable[[], Callable[[], object]]:
+        def revoke() -> Callable[[], object]:
+            world.revoke_all()
+            return owner.sign_in
+
+        return revoke
+
+    @pytest.fixture
+    def slow_down(self, world: World) -> Callable[[float], object]:
+        return lambda seconds: world.faults.append(Fault("files.*", "429", retry_after=f"{seconds:.0f}"))
+
+    @pytest.fixture
+    def cut(self, world: World) -> Callable[[int], object]:
+        return lambda after: world.cut_marks.append(world.received + after)
+
+    @pytest.fixture
+    def lose_answer(self, world: World) -> Callable[[], object]:
+        def lose() -> None:
+            world.faults[:] = [Fault(method, "lost") for method in ("files.create", "files.update", "files.upload")]
+
+        return lose
+
+    @pytest.fixture
+    def received(self, world: World) -> Callable[[], int]:
+        return lambda: world.received
 
 
 class TestWithShortPages(TestGoogleDrive):

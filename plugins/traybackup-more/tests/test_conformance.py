@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from s3_servers import Door, S3Server
+from s3_servers import Door, Fault, S3Server, error
 from traybackup_more.s3 import S3
 
 from traybackup.api import Store
@@ -12,9 +12,19 @@ from traybackup.testing.facts.clients import one_of_many_wins, readers_see_whole
 
 
 class TestS3(StoreConformance):
+    """Without `revoke`: the answer to HEAD cannot say whether the key or the right is missing."""
+
     @pytest.fixture
     def open_store(self, shop: Door, vault: MemoryVault, location: str) -> Callable[[], Store]:
         return lambda: S3().open(shop.settings(location), vault)
+
+    @pytest.fixture
+    def slow_down(self, shop: Door) -> Callable[[float], object]:
+        return lambda seconds: shop.faults.append(error("SlowDown", 503, **{"Retry-After": f"{seconds:.0f}"}))
+
+    @pytest.fixture
+    def lose_answer(self, shop: Door) -> Callable[[], object]:
+        return lambda: shop.faults.append(Fault(method="PUT", passes=True))
 
 
 class TestPlainRclone:

@@ -137,8 +137,8 @@ def _kind(error: BaseException, code: str, status: int) -> type[StoreError] | No
     kind = _CODES.get(code) or _STATUSES.get(status) or next((k for c, k in _CLASSES if isinstance(error, c)), None)
     if kind is None and isinstance(error, exceptions.ConfigInvalid) and "credential" in text.lower():
         return CredentialsRefused
-    if kind is None and status >= _SERVER:
-        return Offline
+    if kind is None and status >= _SERVER:  # the answer to HEAD has no word for it, only the wish to wait
+        return RateLimited if _WAIT.search(text) else Offline
     if kind is None and (any(word in text for word in _NO_TRUST) or (not code and any(w in text for w in _NO_SENSE))):
         return NotTheService
     return kind or (Offline if "(temporary)" in text else None)

@@ -1,6 +1,7 @@
 """The kit is itself tested: it passes a right store and catches each of these wrong ones, by the fact that should."""
 
 import contextlib
+import functools
 import io
 import threading
 import time
@@ -9,7 +10,17 @@ from typing import BinaryIO
 
 import pytest
 
-from traybackup.api.errors import AlreadyExists, NotFound, Offline, StoreDamaged, StoreError, StoreFailed, StoreFull
+from traybackup.api.errors import (
+    AlreadyExists,
+    NotFound,
+    Offline,
+    RateLimited,
+    SignInExpired,
+    StoreDamaged,
+    StoreError,
+    StoreFailed,
+    StoreFull,
+)
 from traybackup.api.store import BytesPayload, Capabilities, Entry, Payload, Space, check_name
 from traybackup.testing import FACTS, Ground, MemoryPlace, MemoryStore, NotApplicable
 
@@ -565,6 +576,117 @@ class CannotDoAnything(MemoryStore):
     capabilities = Capabilities(parallel=0)
 
 
+class RevokedIsOffline(MemoryStore):
+    """A sign-in that was revoked looks like a failure of the line, which would be retried for ever."""
+
+    def _ready(self, name: str | None = None) -> None:
+        try:
+            super()._ready(name)
+        except SignInExpired as error:
+            raise Offline from error
+
+
+class KeepsHalfWhenRevoked(MemoryStore):
+    """What had arrived when the sign-in was revoked is kept as the object."""
+
+    def put(self, name: str, payload: Payload, *, overwrite: bool = False) -> Entry:
+        try:
+            return super().put(name, payload, overwrite=overwrite)
+        except SignInExpired:
+            self.place.objects.setdefault(name, read_all(payload)[: payload.size // 2])
+            raise
+
+
+class LooksAtTheSignInOnlyForWriting(MemoryStore):
+    """What is read is answered to anybody."""
+
+    def get(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
+        self.place.revoked, revoked = False, self.place.revoked
+        try:
+            return super().get(name, offset, length)
+        finally:
+            self.place.revoked = revoked
+
+
+class ForgetsHowLongToWait(MemoryStore):
+    """It says that it was asked to slow down, and not for how long."""
+
+    def _ready(self, name: str | None = None) -> None:
+        try:
+            super()._ready(name)
+        except RateLimited as error:
+            raise RateLimited from error
+
+
+class DoesNotSlowDown(MemoryStore):
+    """A wish to wait is answered by asking again at once."""
+
+    def _ready(self, name: str | None = None) -> None:
+        try:
+            super()._ready(name)
+        except RateLimited:
+            super()._ready(name)
+
+
+class BeginsAnewAfterCuts(MemoryStore):
+    """It promises to go on where the line broke, and sends everything again."""
+
+    def _receive(self, payload: Payload) -> bytes:
+        data = read_all(payload)
+        for at in range(0, len(data), 1 << 20):
+            if not self.place.arrives(min(1 << 20, len(data) - at)):
+                raise Offline
+        return data
+
+
+class LosesAPieceAtACut(MemoryStore):
+    """The piece at which the line broke was only counted: there is a hole."""
+
+    def _receive(self, payload: Payload) -> bytes:
+        before = len(self.place.cuts)
+        data = super()._receive(payload)
+        return bytes(1 << 20) + data[1 << 20 :] if len(self.place.cuts) < before else data
+
+
+class ShowsHalfAfterACut(MemoryStore):
+    """What has arrived until the line broke is there under its name."""
+
+    def _receive(self, payload: Payload) -> bytes:
+        before = len(self.place.cuts)
+        data = super()._receive(payload)
+        if len(self.place.cuts) < before:
+            self.place.objects["data/3f/3f9a01"] = data[:1000]
+            raise Offline
+        return data
+
+
+class MakesASecondAfterALostAnswer(MemoryStore):
+    """As on Google Drive without ids of one's own: trying again makes a second file of the same name."""
+
+    def put(self, name: str, payload: Payload, *, overwrite: bool = False) -> Entry:
+        try:
+            return super().put(name, payload, overwrite=overwrite)
+        except Offline:
+            self.place.objects["twice"] = name.encode()
+            raise
+
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        twice = self.place.objects.get("twice", b"").decode()
+        for entry in super().entries(prefix):
+            if entry.name != "twice":
+                yield from [entry] * (2 if entry.name == twice else 1)
+
+
+class GivesUpAfterALostAnswer(MemoryStore):
+    """A lost answer is told as damage, after which nobody tries again."""
+
+    def put(self, name: str, payload: Payload, *, overwrite: bool = False) -> Entry:
+        try:
+            return super().put(name, payload, overwrite=overwrite)
+        except Offline as error:
+            raise StoreDamaged(name=name) from error
+
+
 def _folded(name: str) -> str:
     return name.replace(".", "-").replace("_", "-")
 
@@ -622,6 +744,16 @@ WRONG = {
     SharesThePosition: "parallel_reads",
     OverwritesByHalves: "readers_see_whole_objects",
     CannotDoAnything: "capabilities_make_sense",
+    RevokedIsOffline: "revoked_sign_in",
+    KeepsHalfWhenRevoked: "revoked_sign_in",
+    LooksAtTheSignInOnlyForWriting: "revoked_sign_in",
+    ForgetsHowLongToWait: "asked_to_slow_down",
+    DoesNotSlowDown: "asked_to_slow_down",
+    BeginsAnewAfterCuts: "line_is_cut",
+    LosesAPieceAtACut: "line_is_cut",
+    ShowsHalfAfterACut: "line_is_cut",
+    MakesASecondAfterALostAnswer: "answer_is_lost",
+    GivesUpAfterALostAnswer: "answer_is_lost",
 }
 BY_NAME = {fact.__name__: fact for fact in FACTS}
 
@@ -632,7 +764,19 @@ def ground_of(kind: type[MemoryStore]) -> Ground:
     def limit(capacity: int | None) -> None:
         place.capacity = capacity
 
-    return Ground(lambda: kind(place), limit=limit)
+    def revoke() -> Callable[[], None]:
+        place.revoked = True
+        return functools.partial(setattr, place, "revoked", False)
+
+    return Ground(
+        lambda: kind(place),
+        limit=limit,
+        revoke=revoke,
+        slow_down=lambda seconds: setattr(place, "wait", seconds),
+        cut=lambda after: place.cuts.append(place.received + after),
+        lose_answer=lambda: setattr(place, "lost", 1),
+        received=lambda: place.received,
+    )
 
 
 @pytest.mark.parametrize(("kind", "fact"), WRONG.items(), ids=lambda value: getattr(value, "__name__", value))
@@ -655,10 +799,30 @@ def test_every_fact_has_its_sentence_and_its_catch() -> None:
     assert set(BY_NAME) == set(WRONG.values())
 
 
-def test_fact_that_cannot_be_tested_says_so() -> None:
-    """A place whose capacity cannot be set is excused from the fact about full places, by a word of its own."""
-    with Ground(MemoryStore) as ground, pytest.raises(NotApplicable):
-        BY_NAME["full_place"](ground)
+TROUBLES = {
+    "full_place": "limit",
+    "revoked_sign_in": "revoke",
+    "asked_to_slow_down": "slow_down",
+    "line_is_cut": "cut",
+    "answer_is_lost": "lose_answer",
+}
+
+
+@pytest.mark.parametrize(("fact", "hook"), TROUBLES.items())
+def test_fact_that_cannot_be_tested_says_so(fact: str, hook: str) -> None:
+    """A place that cannot be brought into a trouble is excused from the fact, which names the hook and asks nothing."""
+    place = MemoryPlace()
+    with Ground(lambda: MemoryStore(place)) as ground, pytest.raises(NotApplicable, match=f"^{hook}$"):
+        BY_NAME[fact](ground)
+    assert place.received == 0
+
+
+def test_place_that_begins_anew_need_not_go_on() -> None:
+    """Who does not count what arrives has not promised to go on: then an object only has to be whole in the end."""
+    place = MemoryPlace()
+    with Ground(lambda: BeginsAnewAfterCuts(place), cut=lambda n: place.cuts.append(place.received + n)) as ground:
+        BY_NAME["line_is_cut"](ground)
+    assert not place.cuts
 
 
 def test_ground_closes_every_client() -> None:

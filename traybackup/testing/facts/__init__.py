@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from traybackup.testing.facts import atomicity, clients, listings, objects
+from traybackup.testing.facts import atomicity, clients, listings, objects, troubles
 from traybackup.testing.ground import Ground
 
 Fact = Callable[[Ground], None]
 
-FACTS: tuple[Fact, ...] = (*objects.FACTS, *listings.FACTS, *clients.FACTS, *atomicity.FACTS)
+FACTS: tuple[Fact, ...] = (*objects.FACTS, *listings.FACTS, *clients.FACTS, *atomicity.FACTS, *troubles.FACTS)
