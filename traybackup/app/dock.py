@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 
 from traybackup.api.errors import DriveError, DriveGone, DriveUnknown, PlaceGone, TraybackupError
 from traybackup.app import crashlog, drives, ejecting, presence
-from traybackup.app.config import Config
+from traybackup.app.config import Config, Destination
 from traybackup.app.drives import Drive, Drives, Found, Released
 from traybackup.app.history import History
 from traybackup.app.paths import Paths
@@ -106,6 +106,7 @@ class Dock(Watcher):
         self._found: tuple[Found, ...] = ()
         self._history: History | None = None
         self._seen: dict[str, str] = {}
+        self._destinations: Mapping[str, Destination] = {}
         self._inbox: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._watch: drives.Watch | None = None
         self._thread = threading.Thread(target=self._run, name="dock", daemon=True)
@@ -165,6 +166,9 @@ class Dock(Watcher):
         """Return the destinations that are there, each with its occasion; those that are being ejected are not."""
         plain = presence.there(known)
         with self._lock:
+            if known.destinations != self._destinations:  # a drive was adopted, or given up
+                self._destinations = known.destinations
+                self.refresh()
             leaving = {
                 name
                 for one in self._berths.values()

@@ -246,6 +246,19 @@ def test_names_outlive_the_program(shop: Shop, tmp_path: Path) -> None:
         resident.close()
 
 
+def test_a_drive_that_is_adopted_while_it_is_plugged_in(shop: Shop) -> None:
+    """It is in its loop as soon as the configuration knows it."""
+    known = shop.known.destinations
+    object.__setattr__(shop.known, "destinations", {})  # as if it was not in the file yet
+    shop.dock.present(Config())
+    shop.socket.plug()
+    wait_until(lambda: shop.socket.mounted)
+    assert shop.dock.docked() == ()
+    object.__setattr__(shop.known, "destinations", known)
+    shop.dock.present(shop.known)
+    shop.wait(Stage.READY)
+
+
 def test_a_fault_does_not_end_it(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What should not happen is in the log, and the next event finds the dock alive."""
     logged: list[Exception] = []
