@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from traybackup.app import browser, paths, resident, teller
+from traybackup.app import browser, crashlog, paths, resident, teller
 from traybackup.app.attendant import Attachments, Attendant, Failed
 from traybackup.app.docking import Docking
 from traybackup.app.drives import open_drives
@@ -70,6 +70,7 @@ class Residence(Watcher):
             situation=situation,
             language=self._language,
             carry=carry,
+            failed=lambda error: crashlog.record(self.attendant.resident.paths, error, _now()),
             opened=lambda clicked: teller.notifier(clicked, plain),
         )
         if isinstance(self.attendant.drives, Docking):

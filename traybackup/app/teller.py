@@ -45,6 +45,7 @@ class Teller:
         language: Asked anew each time.
         carry: Takes the order that a click stands for.
         opened: Makes the way to show things; gets what is to be called for a click.
+        failed: Is told of faults of our own.
         passed_on: Is told of everything that is told, for those who are not at this computer.
     """
 
@@ -57,10 +58,11 @@ class Teller:
         language: Callable[[], Language],
         carry: Callable[[Order], object],
         opened: Callable[[Clicked], Notifier],
+        failed: Callable[[Exception], object] = lambda _: None,
         passed_on: Callable[[Notice, str, str], object] = lambda *_: None,
     ) -> None:
         self._history, self._look, self._situation, self._language = history, look, situation, language
-        self._carry, self._passed_on = carry, passed_on
+        self._carry, self._failed, self._passed_on = carry, failed, passed_on
         self._notifier = opened(self._clicked)
         self._events: deque[Notice] = deque()
         self._gone: deque[str] = deque()
@@ -98,7 +100,10 @@ class Teller:
 
     def _run(self) -> None:
         while not self._end.is_set():
-            self.look()
+            try:
+                self.look()
+            except Exception as error:  # noqa: BLE001 - the next look makes up for it; what happened is in the log
+                self._failed(error)
             self._wake.wait(LOOK_EVERY)
             self._wake.clear()
 

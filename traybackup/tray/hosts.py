@@ -41,9 +41,9 @@ def indicator(hosted: Callable[[bool], object]) -> tuple[Any, Any]:
     """
     from traybackup.tray import backend  # noqa: PLC0415 - only there
 
-    module = _module("pystray._appindicator")
+    found = _module("pystray._appindicator").Icon(NAME)
     hosted(True)
-    return backend.pystray, module.Icon(NAME)
+    return backend.pystray, found
 
 
 def _plain(patched: Callable[[Any, Any], type[Any]], hosted: Callable[[bool], object]) -> tuple[Any, Any]:

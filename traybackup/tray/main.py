@@ -8,14 +8,14 @@ import signal
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any
 
 from traybackup.app.attendant import Attendant
 from traybackup.app.language import Language
 from traybackup.app.orders import Order, Verb
 from traybackup.app.view import View
-from traybackup.tray import menu, model, pictures
+from traybackup.tray import hosts, menu, model, pictures
 from traybackup.tray.model import Shown
 from traybackup.tray.pictures import Theme
 
@@ -37,6 +37,7 @@ class Tray:
         language: Asked anew for each picture: the owner may choose another.
         opens: Opens the overview; called in a thread of its own.
         unhosted: Called once if there is no panel that shows icons.
+        hosts: Makes icons.
         begins, ends: Called when everything is there, and before anything is gone.
     """
 
@@ -47,6 +48,7 @@ class Tray:
         language: Callable[[], Language],
         opens: Open,
         unhosted: Callable[[], object],
+        hosts: ModuleType = hosts,
         begins: Callable[[], object] = bool,
         ends: Callable[[], object] = bool,
         theme: Theme = Theme.DARK,
@@ -54,6 +56,7 @@ class Tray:
         self._attendant, self._language, self._opens, self._unhosted = attendant, language, opens, unhosted
         self._begins, self._ends, self._theme = begins, ends, theme
         self._dirty, self._end, self._hosted = threading.Event(), threading.Event(), threading.Event()
+        self._hosts = hosts
         self._icon: Any = None
         self._pystray: Any = None
         self._shown: Shown | None = None
@@ -89,19 +92,19 @@ class Tray:
 
     def _open_icon(self) -> None:
         with suppress(Exception):  # whatever a desktop lacks: then there is no icon
-            from traybackup.tray import hosts  # noqa: PLC0415 - guarded
-
-            self._pystray, self._icon = hosts.icon(self._is_hosted, self.end)
+            self._pystray, self._icon = self._hosts.icon(self._is_hosted, self.end)
 
     def _live(self) -> None:
         """Be an icon until the end; be nothing to be seen if that fails."""
         while not self._end.is_set():
-            if self._icon is not None:
+            icon = self._icon
+            if icon is not None:
                 with suppress(Exception):  # the desktop has gone, or there is none
-                    self._icon.run()
+                    icon.run()
                 if self._end.is_set():
                     return
-                self._is_hosted(False)
+                if icon is not self._icon:
+                    continue
             self._end.wait(LOOK_EVERY / 6)
 
     def _is_hosted(self, hosted: bool) -> None:  # noqa: FBT001 - what happened
@@ -109,8 +112,23 @@ class Tray:
             self._hosted.set()
 
     def _wait_for_a_panel(self) -> None:
-        if not self._hosted.wait(HOSTED_WITHIN) and not self._end.is_set():
-            self._unhosted()
+        if self._hosted.wait(HOSTED_WITHIN) or self._end.is_set() or self._takes_another_icon():
+            return
+        self._unhosted()
+
+    def _takes_another_icon(self) -> bool:
+        """Try pystray's own icon, which old panels show, too; say whether there is one here."""
+        old = self._icon
+        try:
+            self._pystray, self._icon = self._hosts.indicator(self._is_hosted)
+            self._shown = None
+            self._draw(self._look())
+        except Exception:  # noqa: BLE001 - its libraries are not there, or they fail
+            self._icon = old
+            return False
+        if old is not None:
+            old.stop()
+        return True
 
     # -- the painter
 
