@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "desktop": frozenset({"api"}),
     "stores": frozenset({"api"}),
     "testing": frozenset({"api"}),
+    "pytest_plugin": frozenset({"testing"}),
     "app": FOUR | {"api", "testing"},  # "doctor" states the kit's facts about a real place
     "cli": frozenset({"api", "app", "tray"}),  # "traybackup tray" starts it
     "tray": frozenset({"api", "app"}),

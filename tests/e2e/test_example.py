@@ -102,6 +102,16 @@ def test_example_keeps_the_promise_of_a_place(example: Path) -> None:
     assert "failed" not in done.stdout
 
 
+def test_installed_kit_shows_itself_to_pytest(installed: Installed, example: Path) -> None:
+    """Where traybackup is installed from its wheel, pytest knows the facts by their marker, without a line for that."""
+    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "--rootdir", example, "-c", os.devnull]
+    words += ["--strict-markers", "-m", "traybackup_fact", "-k", "round_trip or missing_is_not_found"]
+    python = installed.bin / Path(sys.executable).name
+    done = run(python, *words, example / "tests", cwd=example, env=installed.environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 passed" in done.stdout
+
+
 def test_installed_example_is_listed(installed: Installed) -> None:
     """The program, installed from its wheel, finds the plugin by its entry point, and says which version it is."""
     said = installed("plugins", "--json")

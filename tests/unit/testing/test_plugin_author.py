@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from traybackup.testing import FACTS
+
 AUTHORS_TEST = '''
 import pytest
 from traybackup.testing import MemoryPlace, MemoryStore, StoreConformance
@@ -41,6 +43,33 @@ def test_wrong_store_fails_with_its_values(tmp_path: Path, options: tuple[str, .
     assert "test_fact[round_trip]" in done.stdout
     assert "assert (0, " in done.stdout
     assert "== (1, " in done.stdout
+    assert "What the place should do" in done.stdout
+    assert "What was put is what is got, at every size." in done.stdout
+
+
+def test_facts_can_be_chosen_by_their_marker(tmp_path: Path) -> None:
+    """The marker is known by itself, and is on the kit's tests and on no other; the vault is there for the others."""
+    (tmp_path / "test_more.py").write_text(
+        "class TestMore:\n"
+        "    def test_vault(self, memory_vault):\n"
+        "        memory_vault.set('token', 'x')\n"
+        "        assert repr(memory_vault) == 'MemoryVault(token)'\n"
+    )
+    strict = ("--strict-markers", "-W", "error")
+    for expression, passed in (("traybackup_fact", len(FACTS) - 5), ("not traybackup_fact", 1)):
+        done = run_kit(tmp_path, "", *strict, "-m", expression)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert f"{passed} passed" in done.stdout
+
+
+def test_every_pytest_of_the_computer_pays_next_to_nothing() -> None:
+    """The part that pytest loads by itself brings nothing of the product along, not even the kit."""
+    script = (
+        "import sys, pytest, traybackup.pytest_plugin\n"
+        "ours = {name for name in sys.modules if name.partition('.')[0] == 'traybackup'}\n"
+        "assert ours == {'traybackup', 'traybackup.pytest_plugin'}, ours\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_right_store_passes(tmp_path: Path) -> None:
