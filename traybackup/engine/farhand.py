@@ -162,12 +162,7 @@ class FarHand:
             self._learn()
 
     def drain(self) -> None:
-        """Wait for what is under way.
-
-        Raises:
-            RestoreError: The process died.
-            TargetUnusable: The target takes nothing any more.
-        """
+        """Wait for what is under way; raises what `open` does."""
         while self._pending:
             self._learn()
 
@@ -396,7 +391,6 @@ def main() -> None:
 
 
 def _gather(tasks: SimpleQueue[bytes | None]) -> None:
-    data: bytes | None = b""
-    while data is not None:
-        data = _receive(sys.stdin.buffer)
+    while (data := _receive(sys.stdin.buffer)) is not None:
         tasks.put(data)
+    tasks.put(None)
