@@ -53,6 +53,7 @@ def set_up(room: Room, red: Stick, folder: Path) -> None:
 
 def click_eject(here: Desk) -> None:
     """Open the menu by the right button, and click the line with the left."""
+    wait_until(lambda: here.icon.labels()[2:4] == ["Back up now", "Eject drive “RED”"])
     here.mouse.move(600, 400)
     here.mouse.move(14, 14)
     here.mouse.click(14, 14, 3)
@@ -78,7 +79,7 @@ def test_the_full_circle(shop: tuple[Desk, Dunst], room: Room, stick: MakeStick,
         wait_until(lambda: "Backup finished – unplug the drive now" in toasts.titles())
         assert toasts.titles()[0] == "Backup to “RED” has started"
         assert red.mounted_at() == ""
-        assert not [label for label in here.icon.labels() if "Eject" in label]
+        wait_until(lambda: not [label for label in here.icon.labels() if "Eject" in label])
         here.shot("circle-unplug")
         red.pull()
         here.shown("Protected – USB today ")

@@ -53,7 +53,7 @@ class Docking(Attachments):
                 running=one.stage is Stage.RUNNING,
             )
             for one in self.dock.docked()
-            if one.stage not in (Stage.UNPLUG, Stage.EJECTING)
+            if one.stage is not Stage.UNPLUG
         )
 
     def eject(self, drive: str) -> None:
