@@ -135,7 +135,7 @@ def test_till_that_may_delete_nothing(shop: Any, bucket: Door, till: Path) -> No
     ("fault", "words"),
     [
         (error("InvalidAccessKeyId", 403), "password or key"),
-        (error("NoSuchBucket", 404), "not there"),
+        (error("NoSuchBucket", 404), "The folder or bucket of chain is not there"),
         (error("RequestTimeTooSkewed", 403), "clock"),
         (error("AccessDenied", 403), "permission"),
     ],

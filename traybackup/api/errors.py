@@ -175,11 +175,12 @@ class InvalidName(StoreError):
 
 
 class PlaceMissing(StoreError):
-    """The folder or drive is not there; it is never created by us."""
+    """The folder or drive is not there; it is never created by us. *why* is ``service`` where a plugin says so."""
 
     code: ClassVar[str] = "place-missing"
     exit_code: ClassVar[int] = 10
     retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
+    why: str = ""
 
 
 class PlaceInTrash(PlaceMissing):
@@ -382,12 +383,16 @@ class ClockWrong(StoreError):
 
 
 class SettingInvalid(StoreError):
-    """The setting *field* cannot be right; *allowed* says what is."""
+    """The setting *field* cannot be right; *allowed* says what is.
+
+    *why* is ``missing``, or ``missing-secret`` for one that belongs into the keyring, if it is not there at all.
+    """
 
     code: ClassVar[str] = "setting-invalid"
     retry: ClassVar[Retry] = Retry.AFTER_OWNER_ACTS
     field: str = ""
     allowed: str = ""
+    why: str = ""
 
 
 class PluginRejected(StoreError):

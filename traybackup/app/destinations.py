@@ -120,7 +120,7 @@ def _add_remote(context: Context, new: NewDestination, place: ProviderPlace) -> 
     remote.check_secrets(hosted, new.secrets)
     for one in hosted.fields:
         if one.kind is FieldKind.SECRET and one.required and one.key not in new.secrets:
-            raise SettingInvalid(field=one.key, allowed=f"--secret {one.key}")
+            raise SettingInvalid(field=one.key, why="missing-secret")
     vault = ScopedVault(context.vault, Scope("destination", new.name), context.redact)
     try:
         for key, secret in new.secrets.items():

@@ -193,10 +193,12 @@ def check_secrets(hosted: Hosted, given: Iterable[str]) -> None:
 
 
 def _check(one: Field, value: str) -> None:
-    allowed = ""
     if not value:
-        allowed = "…" if one.required else ""
-    elif one.kind is FieldKind.CHOICE and value not in one.choices:
+        if one.required:
+            raise SettingInvalid(field=one.key, why="missing")
+        return
+    allowed = ""
+    if one.kind is FieldKind.CHOICE and value not in one.choices:
         allowed = ", ".join(one.choices)
     elif one.kind is FieldKind.SWITCH and value not in ("true", "false"):
         allowed = "true, false"

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, Generic, TypeVar, cast
 
-from traybackup.api.errors import Cancelled, PluginCrashed, StoreDamaged, StoreError
+from traybackup.api.errors import Cancelled, PlaceMissing, PluginCrashed, StoreDamaged, StoreError
 from traybackup.api.progress import Cancel
 from traybackup.api.store import Capabilities, Entry, Payload, Space, Store
 
@@ -255,6 +255,8 @@ class Guard:
         return self.crashed("junk", type(found).__name__)
 
     def _cleaned(self, error: StoreError) -> StoreError:
+        if isinstance(error, PlaceMissing):  # no drive to plug in
+            error.why = error.why or "service"
         for name in type(error).fields:
             value = getattr(error, name, "")
             if isinstance(value, str):

@@ -130,6 +130,18 @@ def test_s3_settings_that_cannot_be(settings: dict[str, str], field: str) -> Non
     with pytest.raises(SettingInvalid) as told:
         s3.read(settings, kept())
     assert told.value.field == field
+    assert (told.value.why == "missing") != bool(told.value.allowed)
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [({}, "bucket"), ({"bucket": "till-1"}, "region"), ({"bucket": "till-1", "region": "x"}, "access_key_id")],
+)
+def test_s3_setting_that_is_not_there_is_called_missing(settings: dict[str, str], field: str) -> None:
+    """Whoever has set nothing is not told that it is wrong."""
+    with pytest.raises(SettingInvalid) as told:
+        s3.read(settings, kept())
+    assert (told.value.field, told.value.why) == (field, "missing")
 
 
 def test_missing_secrets_are_named() -> None:
@@ -141,7 +153,7 @@ def test_missing_secrets_are_named() -> None:
     ):
         with pytest.raises(SettingInvalid) as told:
             read(settings, kept(field))
-        assert told.value.field == field
+        assert (told.value.field, told.value.why) == (field, "missing-secret")
 
 
 def test_other_services_settings() -> None:

@@ -56,6 +56,6 @@ def read(settings: Mapping[str, str], vault: Vault) -> Target:
     }
     key, token = (vault.get("account_key") or "").strip(), (vault.get("sas_token") or "").strip()
     if not key and not token:
-        raise SettingInvalid(field="account_key", allowed="…")
+        raise SettingInvalid(field="account_key", why="missing-secret")
     options |= {"sas_token": token.removeprefix("?")} if token else {"account_key": key}
     return Target("azblob", options, checksum="md5", largest_object=5000 << 20, user=account)

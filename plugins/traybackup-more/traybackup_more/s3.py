@@ -61,7 +61,7 @@ def read(settings: Mapping[str, str], vault: Vault) -> Target:
     bucket, folder = split(settings, "bucket")
     server, region = endpoint(settings, plain=True), settings.get("region", "").strip()
     if not server and not region:
-        raise SettingInvalid(field="region", allowed="eu-central-1, us-east-1, …")
+        raise SettingInvalid(field="region", why="missing")
     options = {
         "bucket": bucket,
         "root": f"/{folder}",

@@ -41,10 +41,12 @@ def wanted(settings: Mapping[str, str], key: str) -> str:
     """Return a setting that must be there.
 
     Raises:
-        SettingInvalid: It is not.
+        SettingInvalid: It is not, or cannot be.
     """
     found = settings.get(key, "").strip()
-    if not found or _CONTROLS.search(found):
+    if not found:
+        raise SettingInvalid(field=key, why="missing")
+    if _CONTROLS.search(found):
         raise SettingInvalid(field=key, allowed="…")
     return found
 
@@ -57,7 +59,7 @@ def secret(vault: Vault, key: str) -> str:
     """
     found = (vault.get(key) or "").strip()
     if not found:
-        raise SettingInvalid(field=key, allowed="…")
+        raise SettingInvalid(field=key, why="missing-secret")
     return found
 
 

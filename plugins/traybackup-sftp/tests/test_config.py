@@ -73,6 +73,7 @@ def test_what_cannot_be(settings: dict[str, str], field: str) -> None:
     with pytest.raises(SettingInvalid) as told:
         read(user="anna", **settings)
     assert told.value.field == field
+    assert (told.value.why == "missing") == (field == "host" and "host" not in settings)
 
 
 def test_host_key_in_every_form() -> None:

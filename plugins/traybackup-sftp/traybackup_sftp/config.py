@@ -102,7 +102,7 @@ def _where(settings: Mapping[str, str]) -> tuple[str, str, str, str]:
         return url[1] or user, url[2].strip("[]"), url[3] or port, url[4] or ""
     if scp:
         return scp[1] or user, scp[2].strip("[]"), port, scp[3]
-    raise SettingInvalid(field="host", allowed="nas.local, 192.0.2.1")
+    raise SettingInvalid(field="host", why="missing")
 
 
 def _port(text: str) -> int:
@@ -117,7 +117,7 @@ def _myself() -> str:
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError) as error:
-        raise SettingInvalid(field="user", allowed="…") from error
+        raise SettingInvalid(field="user", why="missing") from error
 
 
 def _fingerprints(text: str) -> frozenset[str]:

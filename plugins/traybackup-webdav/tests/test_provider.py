@@ -92,6 +92,7 @@ def test_settings_that_cannot_be(key: str, value: str) -> None:
     with pytest.raises(SettingInvalid) as told:
         read({"address": "https://cloud.example", "folder": "x"} | {key: value}, MemoryVault())
     assert told.value.field == key
+    assert told.value.why == ("" if value else "missing")
 
 
 def test_password_does_not_show() -> None:

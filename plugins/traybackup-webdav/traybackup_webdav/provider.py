@@ -80,6 +80,8 @@ def read(settings: Mapping[str, str], vault: Vault) -> Config:
 
 def _address(text: str) -> str:
     text = text.strip()
+    if not text:
+        raise SettingInvalid(field="address", why="missing")
     try:
         parts = urlsplit(text)
         right = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

@@ -264,7 +264,7 @@ def test_a_required_setting_is_asked_for() -> None:
 
     with pytest.raises(SettingInvalid) as caught:
         checked(Hosted(Folder()), {})
-    assert caught.value.field == "path"
+    assert (caught.value.field, caught.value.why) == ("path", "missing")
 
 
 # Secrets

@@ -88,6 +88,38 @@ def test_the_word_why_chooses_a_text_of_its_own() -> None:
     assert "No medium found" in Texts().error(errors.TargetUnusable(path="/x", why="No medium found")).explanation
 
 
+@pytest.mark.parametrize(
+    ("error", "explanation", "todo"),
+    [
+        (
+            errors.SettingInvalid(place="webdav:", field="address", why="missing"),
+            "The setting “address” of webdav: is missing.",
+            "Add it with “--set address=…” (“traybackup destinations add”).",
+        ),
+        (
+            errors.SettingInvalid(place="b2:x", field="key", why="missing-secret"),
+            "The setting “key” of b2:x is missing.",
+            "Add it with “--secret key” (“traybackup destinations add”); it is kept in the keyring.",
+        ),
+        (
+            errors.SettingInvalid(place="sftp:x", field="port", allowed="1-65535"),
+            "The setting “port” of sftp:x cannot be right; allowed: 1-65535.",
+            "Correct it and try again.",
+        ),
+        (
+            errors.PlaceMissing(place="s3:shop/till", why="service"),
+            "The folder or bucket of s3:shop/till is not there.",
+            ERRORS["place-missing:service"].todo,
+        ),
+    ],
+)
+def test_what_is_missing_is_told_with_what_mends_it(error: TraybackupError, explanation: str, todo: str) -> None:
+    """A setting that is not there is not called wrong, and nobody is told to plug in a bucket."""
+    message = Texts().error(error)
+    assert (message.explanation, message.todo) == (explanation, todo)
+    assert "drive" not in message.line
+
+
 def test_a_known_parameter_and_a_word_together_come_first() -> None:
     """The most special text wins."""
     special = choose("target-unusable", {"why": "full", "needed": 5})

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from traybackup.api.errors import Cancelled, NotFound, Offline, PluginCrashed, StoreDamaged, StoreFailed
+from traybackup.api.errors import Cancelled, NotFound, Offline, PlaceMissing, PluginCrashed, StoreDamaged, StoreFailed
 from traybackup.api.progress import Cancel
 from traybackup.api.store import BytesPayload, Capabilities, Entry, FilePayload, Payload, Space
 from traybackup.stores.guarding import Guard, GuardedStore
@@ -151,6 +151,18 @@ def test_errors_of_the_place_pass_without_secrets() -> None:
     assert caught.value.name == ""
     with pytest.raises(NotFound):
         guarded().get(NAME)
+
+
+def test_place_that_a_plugin_misses_is_no_drive() -> None:
+    """The owner is not told to plug in a folder of a service; what a plugin says itself stays."""
+    for said, told in (("", "service"), ("share", "share")):
+
+        def miss(_: object, said: str = said) -> None:
+            raise PlaceMissing(why=said)
+
+        with pytest.raises(PlaceMissing) as caught:
+            Guard("odd").call(miss)
+        assert caught.value.why == told
 
 
 def test_foreign_words_are_short_and_without_secrets() -> None:

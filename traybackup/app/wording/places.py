@@ -66,6 +66,13 @@ PLACES: dict[str, Wording] = {
         N_("{place} is not there."),
         N_("Plug in the drive or correct the path; of a new path only the last folder is made for you."),
     ),
+    "place-missing:service": Wording(
+        N_("The place is not there"),
+        N_("The folder or bucket of {place} is not there."),
+        N_(
+            "Look at its name, and whether it was renamed or deleted there; a bucket must first be made at the service."
+        ),
+    ),
     "place-in-trash": Wording(
         N_("The backups are in the trash"),
         N_("The folder “{folder}” of {place} was moved to the trash there."),
@@ -315,5 +322,15 @@ PLACES: dict[str, Wording] = {
         N_("A setting is not right"),
         N_("The setting “{field}” of {place} cannot be right; allowed: {allowed}."),
         N_("Correct it and try again."),
+    ),
+    "setting-invalid:missing": Wording(
+        N_("A setting is missing"),
+        N_("The setting “{field}” of {place} is missing."),
+        N_("Add it with “--set {field}=…” (“traybackup destinations add”)."),
+    ),
+    "setting-invalid:missing-secret": Wording(
+        N_("A setting is missing"),
+        N_("The setting “{field}” of {place} is missing."),
+        N_("Add it with “--secret {field}” (“traybackup destinations add”); it is kept in the keyring."),
     ),
 }
