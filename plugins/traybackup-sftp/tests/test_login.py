@@ -55,10 +55,10 @@ def test_key_with_a_password(debian: Sshd, open_place: Open, tmp_path: Path) -> 
     assert list(open_place(MemoryVault(private_key=text, key_password=SESAME), key_file="").entries()) == []
     sealed = str(tmp_path / "sealed")
     assert list(open_place(MemoryVault(key_password=SESAME), key_file=sealed).entries()) == []
-    for vault in (MemoryVault(), MemoryVault(key_password=WRONG)):
+    for vault, why in ((MemoryVault(), "missing-secret"), (MemoryVault(key_password=WRONG), "")):
         with pytest.raises(SettingInvalid) as told:
             open_place(vault, key_file=sealed)
-        assert told.value.field == "key_password"
+        assert (told.value.field, told.value.why) == ("key_password", why)
 
 
 def test_key_that_is_none(open_place: Open, tmp_path: Path) -> None:

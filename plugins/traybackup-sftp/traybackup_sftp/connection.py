@@ -193,6 +193,8 @@ class Connection:
                 keys.append(asyncssh.read_private_key(config.key_file, config.passphrase or None))
         except (asyncssh.KeyEncryptionError, asyncssh.KeyImportError, OSError, ValueError) as error:
             if isinstance(error, asyncssh.KeyEncryptionError) or "passphrase" in str(error).lower():
+                if not config.passphrase:
+                    raise SettingInvalid(field="key_password", why="missing-secret") from error
                 raise SettingInvalid(field="key_password", allowed="…") from error
             field = "private_key" if config.private_key and not keys else "key_file"
             if isinstance(error, OSError):
