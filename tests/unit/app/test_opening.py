@@ -177,7 +177,7 @@ def test_a_damaged_repository_is_never_made_anew(surroundings: Context, tmp_path
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(RepositoryDamaged) as caught:
         make(surroundings, tmp_path / "new")
-    assert caught.value.why == "missing"
+    assert caught.value.why == "config-missing"
     assert sorted(tmp_path.rglob("*")) == before
 
 
