@@ -37,13 +37,10 @@ _OPEN_FOLDER = os.O_RDONLY | _DIRECTORY | _NOFOLLOW | _CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC | _BINARY
 _WRITE = os.O_WRONLY | _NOFOLLOW | _CLOEXEC | _BINARY
 _READ = os.O_RDONLY | _NOFOLLOW | _CLOEXEC | _BINARY | getattr(os, "O_NONBLOCK", 0)
-_CHOWN: Callable[..., None] | None = getattr(os, "chown", None)
-_SETXATTR: Callable[..., None] | None = getattr(os, "setxattr", None)
 _NOREPLACE = 1
 _FAT_MAGIC = 0x4D44
 _LARGEST_ON_FAT = (4 << 30) - 1
 _UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM, errno.EMLINK})
-_SPECIAL_BITS = 0o6000
 
 _FORMATS = {
     Kind.FILE: stat.S_IFREG,
@@ -244,112 +241,6 @@ def largest_file(folder: Folder) -> int | None:
         return None
     answer = (ctypes.c_long * 64)()
     return _LARGEST_ON_FAT if call(folder.fd, answer) == 0 and answer[0] == _FAT_MAGIC else None
-
-
-class Inode(NamedTuple):
-    """What a file has already."""
-
-    uid: int
-    gid: int
-    mode: int
-    number: int
-
-    @classmethod
-    def of(cls, fd: int) -> "Inode":
-        """Look at an open file."""
-        there = os.fstat(fd)
-        return cls(there.st_uid, there.st_gid, stat.S_IMODE(there.st_mode), there.st_ino)
-
-
-def set_metadata(fd: int, metadata: Metadata, us: Identity, has: Inode | None = None) -> list[str]:
-    """Give an open file or directory its owner, attributes, mode and times, and return what could not be set.
-
-    Args:
-        has: What it is known to have; that is not set again.
-    """
-    unset: list[str] = []
-    mode = metadata.mode
-    if has is None or has.uid != metadata.uid or has.gid != metadata.gid:
-        _set_owner(fd, None, metadata, us, unset)
-        if unset:
-            mode &= ~_SPECIAL_BITS  # as somebody else's program it would act with the wrong rights
-    if metadata.xattrs:
-        _set_attributes(fd, metadata, unset, follow=True)
-    if has is None or has.mode != mode or metadata.xattrs:
-        try:
-            os.chmod(fd, mode)
-        except OSError:
-            unset.append("mode")
-    try:
-        os.utime(fd, ns=(metadata.accessed, metadata.modified))
-    except (OSError, OverflowError):
-        unset.append("times")
-    return unset
-
-
-def _set_owner(file: int | bytes, folder: int | None, metadata: Metadata, us: Identity, unset: list[str]) -> None:
-    """Set owner and group; somebody who is no administrator sets the group where it is one of theirs."""
-    uid, gid = (metadata.uid, metadata.gid) if us.administrator else (-1, metadata.gid)
-    try:
-        if _CHOWN is None:
-            return  # owners are another matter there
-        if us.administrator or gid in us.groups:
-            if folder is None:
-                _CHOWN(file, uid, gid)
-            else:
-                _CHOWN(file, uid, gid, dir_fd=folder, follow_symlinks=False)
-    except OSError:
-        unset.append("owner")
-        return
-    if not us.administrator and (metadata.uid != us.uid or metadata.gid not in us.groups):
-        unset.append("owner")
-
-
-def _set_attributes(file: int | bytes, metadata: Metadata, unset: list[str], *, follow: bool) -> None:
-    for name, value in metadata.xattrs:
-        try:
-            if _SETXATTR is None:
-                raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))  # noqa: TRY301 - as a file system without them
-            if follow:
-                _SETXATTR(file, name, value)
-            else:
-                _SETXATTR(file, name, value, follow_symlinks=False)
-        except (OSError, ValueError):  # ValueError: a NUL in the name
-            if "attributes" not in unset:
-                unset.append("attributes")
-
-
-def set_special_metadata(folder: Folder, name: bytes, metadata: Metadata, us: Identity) -> list[str]:
-    """Do the same as `set_metadata` for a symlink, FIFO or device, which must not be opened."""
-    unset: list[str] = []
-    _set_owner(name, folder.fd, metadata, us, unset)
-    if metadata.xattrs:
-        # no call takes a directory's handle here; the last component is not followed
-        _set_attributes(b"/proc/self/fd/%d/%s" % (folder.fd, name), metadata, unset, follow=False)
-    if metadata.kind is not Kind.SYMLINK:
-        try:
-            _chmod_unopened(folder, name, metadata)
-        except OSError:
-            unset.append("mode")
-    try:
-        os.utime(name, ns=(metadata.accessed, metadata.modified), dir_fd=folder.fd, follow_symlinks=False)
-    except (OSError, OverflowError):
-        unset.append("times")
-    return unset
-
-
-def _chmod_unopened(folder: Folder, name: bytes, metadata: Metadata) -> None:
-    """Set the mode of a FIFO or device without opening it and without following a link put in its place."""
-    if not _PATH:
-        os.chmod(name, metadata.mode, dir_fd=folder.fd, follow_symlinks=False)
-        return
-    handle = os.open(name, _PATH | _NOFOLLOW | _CLOEXEC, dir_fd=folder.fd)
-    try:
-        if stat.S_IFMT(os.fstat(handle).st_mode) != _FORMATS[metadata.kind]:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
-        os.chmod(b"/proc/self/fd/%d" % handle, metadata.mode)
-    finally:
-        os.close(handle)
 
 
 def is_kind(found: os.stat_result, kind: Kind) -> bool:

@@ -8,8 +8,9 @@ import os
 from traybackup.api.progress import Progress
 from traybackup.api.source import Kind, Metadata
 from traybackup.engine.batch import Failed, Original, Restored
-from traybackup.engine.filesystem import Folder, Identity, is_kind, set_metadata, set_special_metadata
+from traybackup.engine.filesystem import Folder, Identity, is_kind
 from traybackup.engine.filewriter import FileWriter
+from traybackup.engine.inodes import set_metadata, set_special_metadata
 from traybackup.engine.placing import Directory, Folders, Overwrite, Verdict, publish
 from traybackup.engine.tree import Node
 
@@ -40,6 +41,8 @@ class Finisher:
             return
         try:
             self._restored.unset.update(set_metadata(fd, metadata, self._us))
+        except OSError as error:
+            self.failed(directory.path + b"/" + name, error)
         finally:
             os.close(fd)
 

@@ -16,7 +16,8 @@ from traybackup.api.progress import Progress
 from traybackup.engine.batch import File, Request
 from traybackup.engine.codec import BlobKind
 from traybackup.engine.crypto import MasterKey
-from traybackup.engine.filesystem import Folder, Identity, Inode, set_metadata
+from traybackup.engine.filesystem import Folder, Identity
+from traybackup.engine.inodes import Inode, set_metadata
 from traybackup.engine.opening import BatchOpener
 from traybackup.engine.pack import PackedBlob
 from traybackup.engine.placing import Directory, Folders, Overwrite, publish

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -12,16 +13,15 @@ import pytest
 
 from traybackup.api.errors import TargetUnusable
 from traybackup.api.source import Kind, Metadata
-from traybackup.engine import filesystem, preflight
+from traybackup.engine import filesystem, inodes, preflight
 from traybackup.engine.filesystem import (
     Abilities,
     Folder,
     Identity,
     flush,
     largest_file,
-    set_metadata,
-    set_special_metadata,
 )
+from traybackup.engine.inodes import set_metadata, set_special_metadata
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="restoring on Windows has tests of its own")
 
@@ -130,13 +130,30 @@ def test_somebody_who_is_no_administrator_keeps_what_is_his(tmp_path: Path) -> N
 
 def test_what_the_system_refuses_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Owner, attributes, mode and times are tried one by one, and each that fails is named."""
-    monkeypatch.setattr(filesystem, "_CHOWN", refuse(errno.EPERM))
-    monkeypatch.setattr(filesystem, "_SETXATTR", None)
+    monkeypatch.setattr(inodes, "_CHOWN", refuse(errno.EPERM))
+    monkeypatch.setattr(inodes, "_SETXATTR", None)
     monkeypatch.setattr(os, "chmod", refuse(errno.EPERM))
     monkeypatch.setattr(os, "utime", refuse(errno.EPERM))
     fd = os.open(tmp_path / "f", os.O_CREAT | os.O_WRONLY, 0o600)
     metadata = Metadata(Kind.FILE, uid=US.uid + 1, gid=os.getegid(), xattrs=(("user.a", b""), ("user.b", b"")))
     assert sorted(set_metadata(fd, metadata, US)) == ["attributes", "mode", "owner", "times"]
+    os.close(fd)
+
+
+@pytest.mark.parametrize("call", ["chmod", "utime"])
+@pytest.mark.parametrize("number", [errno.EIO, errno.EROFS, errno.ENODEV])
+def test_a_medium_that_fails_is_no_refusal(
+    folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
+) -> None:
+    """Times that could not be set because the drive failed are not passed over like those that nobody may set."""
+    fd = os.open(tmp_path / "f", os.O_CREAT | os.O_WRONLY, 0o600)
+    metadata = Metadata(Kind.FIFO, mode=0o604, uid=US.uid, gid=os.getegid())
+    folder.make_special(b"pipe", metadata)
+    monkeypatch.setattr(os, call, refuse(number))
+    with pytest.raises(OSError, match=re.escape(os.strerror(number))):
+        set_metadata(fd, metadata, US)
+    with pytest.raises(OSError, match=re.escape(os.strerror(number))):
+        set_special_metadata(folder, b"pipe", metadata, US)
     os.close(fd)
 
 
