@@ -12,6 +12,7 @@ already is compared and kept.
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from traybackup.api.errors import RepositoryDamaged, RestoreError, RestoreIncomplete, TargetUnusable
@@ -98,18 +99,21 @@ def restore(
         progress.expect(expected.entries, expected.size)
         progress.phase("restore")
         large = _is_large(expected, repo.index)
-        run = _Restore(
-            repo, reader, folder, place, overwrite, restored, progress, cancel, trust_times=trust_times, large=large
-        )
-        run.run(root_tree, selection)
-        progress.phase("flush")
-        _flush(folder, place)
+        with _named(place):
+            run = _Restore(
+                repo, reader, folder, place, overwrite, restored, progress, cancel, trust_times=trust_times, large=large
+            )
+            run.run(root_tree, selection)
+            progress.phase("flush")
+            flush(folder)
     return restored
 
 
-def _flush(folder: Folder, place: str) -> None:
+@contextmanager
+def _named(place: str) -> Iterator[None]:
+    """Say of a target that fails which one it is."""
     try:
-        flush(folder)
+        yield
     except OSError as error:
         raise TargetUnusable(path=place, why=STOPPING.get(error.errno or 0, "gone")) from error
 
@@ -170,6 +174,9 @@ class _Restore:
         self._policy, self._restored, self._progress, self._cancel = policy, restored, progress, cancel
         self._trust_times = trust_times
         self._us = Identity.current()
+        self._top = Directory(None, b"", b"")
+        look_around(folder, self._top)
+        self._abilities = Abilities.of(folder)
         self._folders = Folders(folder)
         self._writer = FileWriter(
             repo,
@@ -183,9 +190,6 @@ class _Restore:
             large=large,
         )
         self._finish = Finisher(self._folders, self._writer, policy, self._us, restored, progress)
-        self._top = Directory(None, b"", b"")
-        look_around(folder, self._top)
-        self._abilities = Abilities.of(folder)
         self._originals: dict[tuple[int, int], Original] = {}
         self._batch = Batch()
         self._growing = 0
