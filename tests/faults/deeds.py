@@ -171,5 +171,5 @@ class Restore(Deed):
         assert manifest(back) == wanted
 
 
-BACKUP = Backup()
-DEEDS: tuple[Deed, ...] = (BACKUP, FirstBackup(), Forget(), Prune(), ForgetAndPrune(), KeyAdd(), Restore())
+BACKUP, RESTORE = Backup(), Restore()
+DEEDS: tuple[Deed, ...] = (BACKUP, FirstBackup(), Forget(), Prune(), ForgetAndPrune(), KeyAdd(), RESTORE)

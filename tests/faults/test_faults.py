@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.deeds import BACKUP, DEEDS, Deed
+from tests.faults.deeds import BACKUP, DEEDS, RESTORE, Deed
 from tests.faults.medium import (
     BROKEN_ONCE,
     ERRORS,
@@ -115,7 +115,8 @@ SAMPLE = [
     *[(BACKUP, fault, 1) for fault in (FULL, BROKEN_ONCE, READ_ONLY, UNFLUSHED_ONCE, GONE, LIE_ONCE, FLIP)],
 ]
 OTHERS = (*ERRORS, *LIES)
-ALL = [(deed, fault) for deed in DEEDS for fault in (KILL, *OTHERS)]
+# what a restore wrote is not read back: the disk of a computer that lies to it has worse in store
+ALL = [(deed, fault) for deed in DEEDS for fault in (KILL, *OTHERS) if deed is not RESTORE or fault not in LIES]
 
 
 def word(value: object) -> str:
