@@ -1,8 +1,10 @@
 """The real keyring of a desktop: unlocked, locked, missing, cancelled, silent; and never a plain text file instead."""
 
+import gc
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +24,16 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def _connections_are_collected_here() -> Iterator[None]:
+    """Let go of what the library leaves open while its warnings are ours, and not in somebody else's test."""
+    yield
+    for thread in threading.enumerate():
+        if thread.name == "keyring":  # it was left behind, and ends with the session
+            thread.join(10)
+    gc.collect()
 
 
 @pytest.fixture
